@@ -1,0 +1,1 @@
+"""nacre: a cloud operating system in one package."""
