@@ -6,10 +6,10 @@ twice, may arrive late, and the next one puts it right.
 
 * Commands go to ``compute.<host>`` (see ``host_topic``), reports go to ``compute`` (``CONTROL_TOPIC``).
 * Long commands (``ENSURE_SERVER``, ``REMOVE_SERVER``, ``STOP``, ``REBOOT``, ``SUSPEND``, ``RESUME``,
-  ``SNAPSHOT`` ...) are *accepted* at once and worked on in the agent, in order per server.  The end is told by
-  ``SERVER_REPORT``, and again by every later status: ``ServerStatus.outcomes`` keeps the last few.
-* A command carries a ``command_id`` chosen by its sender.  The agent remembers the ids that it has finished and
-  does not do the same one twice (a second reboot would hurt), so a sender that heard nothing sends it again.
+  ``SNAPSHOT`` ...) are *accepted* at once and worked on in the agent, in order per server.  The end is told
+  by ``SERVER_REPORT``, and again by every later status: ``ServerStatus.outcomes`` keeps the last few.
+* A command carries a ``command_id`` chosen by its sender.  The agent remembers the ids that it finished and
+  does not do the same one twice (a second reboot would hurt): a sender that heard nothing sends it again.
 * A spec carries a ``revision``.  An agent ignores a revision older than the one it holds.
 * ``INSPECT`` tells what is true now.  ``RESYNC`` tells what changed since a number that the agent gave out.
 
@@ -24,7 +24,6 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-
 from nacre.kernel.bus import Method
 
 CONTROL_TOPIC = "compute"
@@ -70,10 +69,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A thing that travels between control plane and host."""
 
 
-# --- the spec: everything needed to make a server so ---------------------------------------------------------
+# --- the spec: everything needed to make a server so ----------------------------------------------
 
 
-class Download(Message):
+class Download(Message, kw_only=True):
     """Where the bytes of an image come from, and the ticket that opens the door."""
 
     url: str
@@ -83,7 +82,7 @@ class Download(Message):
         return f"Download(url={self.url!r})"
 
 
-class Upload(Message):
+class Upload(Message, kw_only=True):
     """Where the bytes of a new image go: ``method`` to ``url`` with ``headers``, the body as a stream."""
 
     url: str
@@ -94,7 +93,7 @@ class Upload(Message):
         return f"Upload(url={self.url!r}, method={self.method!r})"
 
 
-class ImageSource(Message):
+class ImageSource(Message, kw_only=True):
     """One image: what it is, what its hash must be, where to get it."""
 
     image_id: str
@@ -108,8 +107,8 @@ class ImageSource(Message):
     min_disk_gb: int = 0
 
 
-class NicSpec(Message):
-    """A network card.  The tap device is made and plugged by the network agent; the guest's process opens it."""
+class NicSpec(Message, kw_only=True):
+    """A network card.  The network agent makes and plugs the tap device; the guest's process opens it."""
 
     port_id: str
     tap_device: str
@@ -119,8 +118,8 @@ class NicSpec(Message):
     boot_index: int | None = None
 
 
-class VolumeSpec(Message):
-    """A volume to be seen by the guest as a disk.  ``connection`` is what block storage said about reaching it.
+class VolumeSpec(Message, kw_only=True):
+    """A volume that the guest sees as a disk.  ``connection`` is what block storage said about reaching it.
 
     ``connection["type"]`` is ``file`` (``path``, ``format``) or ``nbd`` (``socket`` or ``host`` + ``port``,
     ``export``); further kinds may follow.
@@ -139,7 +138,7 @@ class VolumeSpec(Message):
         return f"VolumeSpec(volume_id={self.volume_id!r}, device={self.device!r})"
 
 
-class Owner(Message):
+class Owner(Message, kw_only=True):
     """Who owns a server: for the operator who looks at the host, not for any decision."""
 
     project_id: str
@@ -148,7 +147,7 @@ class Owner(Message):
     user_name: str = ""
 
 
-class Hardware(Message):
+class Hardware(Message, kw_only=True):
     """Wishes of image or flavor about the machine that the guest sees.  Empty = the driver's good default."""
 
     machine_type: str | None = None  # hw_machine_type
@@ -166,7 +165,7 @@ class Hardware(Message):
     extra: dict[str, str] = {}  # flavor extra specs and image properties that a driver may understand
 
 
-class ServerSpec(Message):
+class ServerSpec(Message, kw_only=True):
     """Everything needed to make a server so.  Sent whole, every time."""
 
     id: str
@@ -200,10 +199,10 @@ class ServerSpec(Message):
         return f"ServerSpec(id={self.id!r}, name={self.name!r}, revision={self.revision}, power={self.power})"
 
 
-# --- the status: what is so ---------------------------------------------------------------------------------
+# --- the status: what is so -----------------------------------------------------------------------
 
 
-class Fault(Message):
+class Fault(Message, kw_only=True):
     """Why something did not work.  ``message`` may be shown to a user, ``detail`` is for the operator."""
 
     message: str
@@ -212,7 +211,7 @@ class Fault(Message):
     retry: bool = False  # an outage rather than a refusal: the same command may well work later
 
 
-class Outcome(Message):
+class Outcome(Message, kw_only=True):
     """The end of one command."""
 
     command_id: str
@@ -222,7 +221,7 @@ class Outcome(Message):
     result: dict[str, Any] = {}  # snapshot: size_bytes, disk_format
 
 
-class ServerStatus(Message):
+class ServerStatus(Message, kw_only=True):
     """What one server on one host is right now."""
 
     id: str
@@ -248,7 +247,7 @@ class ServerStatus(Message):
     change: int = 0  # the host's change number of this status; see Resync
 
 
-class CpuInfo(Message):
+class CpuInfo(Message, kw_only=True):
     arch: str
     model: str = ""
     vendor: str = ""
@@ -258,7 +257,7 @@ class CpuInfo(Message):
     threads: int = 1
 
 
-class HostStatus(Message):
+class HostStatus(Message, kw_only=True):
     """What a host is and has: the heartbeat, and what the scheduler learns of it."""
 
     host: str
@@ -289,15 +288,15 @@ class HostStatus(Message):
     change: int = 0
 
 
-# --- commands -----------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 
 
-class EnsureServer(Message):
+class EnsureServer(Message, kw_only=True):
     command_id: str
     spec: ServerSpec
 
 
-class ServerCommand(Message):
+class ServerCommand(Message, kw_only=True):
     """A command that needs only to know which server: remove, start, pause, unpause, suspend, resume."""
 
     command_id: str
@@ -305,37 +304,37 @@ class ServerCommand(Message):
     revision: int = 0  # of the spec after this command; 0 = unchanged
 
 
-class StopServer(ServerCommand):
+class StopServer(ServerCommand, kw_only=True):
     timeout_seconds: float = 60.0  # to power itself off; 0 = pull the plug at once
 
 
-class RebootServer(ServerCommand):
+class RebootServer(ServerCommand, kw_only=True):
     type: RebootType = RebootType.SOFT
     timeout_seconds: float = 60.0
 
 
-class AttachNic(ServerCommand):
+class AttachNic(ServerCommand, kw_only=True):
     nic: NicSpec
 
 
-class DetachNic(ServerCommand):
+class DetachNic(ServerCommand, kw_only=True):
     port_id: str
 
 
-class AttachVolume(ServerCommand):
+class AttachVolume(ServerCommand, kw_only=True):
     volume: VolumeSpec
 
 
-class DetachVolume(ServerCommand):
+class DetachVolume(ServerCommand, kw_only=True):
     volume_id: str
 
 
-class ExtendVolume(ServerCommand):
+class ExtendVolume(ServerCommand, kw_only=True):
     volume_id: str
     size_gb: int
 
 
-class SetPassword(ServerCommand):
+class SetPassword(ServerCommand, kw_only=True):
     password: str
     user: str = "root"
 
@@ -343,7 +342,7 @@ class SetPassword(ServerCommand):
         return f"SetPassword(server_id={self.server_id!r}, user={self.user!r})"
 
 
-class SnapshotServer(ServerCommand):
+class SnapshotServer(ServerCommand, kw_only=True):
     """Copy the root disk, flattened, into an image that already exists and waits for its bytes."""
 
     image_id: str
@@ -352,7 +351,7 @@ class SnapshotServer(ServerCommand):
     quiesce: bool = False  # freeze file systems through the guest agent, and fail when that cannot be done
 
 
-class Accepted(Message):
+class Accepted(Message, kw_only=True):
     """The command is written down and will be done."""
 
     host: str
@@ -363,21 +362,21 @@ class Accepted(Message):
     finished: Outcome | None = None  # the same command id had ended before: this is how
 
 
-class ConsoleLogRequest(Message):
+class ConsoleLogRequest(Message, kw_only=True):
     server_id: str
     length: int | None = None  # last lines; None = all that is kept
 
 
-class ConsoleLog(Message):
+class ConsoleLog(Message, kw_only=True):
     output: str
 
 
-class ConsoleRequest(Message):
+class ConsoleRequest(Message, kw_only=True):
     server_id: str
     type: ConsoleType = ConsoleType.VNC
 
 
-class Console(Message):
+class Console(Message, kw_only=True):
     """Where the console proxy on the same host reaches a guest's console.  Never given to a user."""
 
     host: str
@@ -387,16 +386,16 @@ class Console(Message):
     port: int = 0
 
 
-class DiagnosticsRequest(Message):
+class DiagnosticsRequest(Message, kw_only=True):
     server_id: str
 
 
-class CpuUse(Message):
+class CpuUse(Message, kw_only=True):
     time_ns: int
     utilisation: float | None = None
 
 
-class NicUse(Message):
+class NicUse(Message, kw_only=True):
     mac_address: str
     rx_bytes: int = 0
     rx_packets: int = 0
@@ -408,7 +407,7 @@ class NicUse(Message):
     tx_drop: int = 0
 
 
-class DiskUse(Message):
+class DiskUse(Message, kw_only=True):
     device: str
     read_bytes: int = 0
     read_requests: int = 0
@@ -417,7 +416,7 @@ class DiskUse(Message):
     errors: int = 0
 
 
-class Diagnostics(Message):
+class Diagnostics(Message, kw_only=True):
     """What a running guest uses."""
 
     state: ServerState
@@ -433,26 +432,26 @@ class Diagnostics(Message):
     memory_used_mb: int = 0
 
 
-class Inspect(Message):
+class Inspect(Message, kw_only=True):
     server_ids: tuple[str, ...] | None = None  # None = every server here; unknown ids come back as missing
 
 
-class Inspected(Message):
+class Inspected(Message, kw_only=True):
     host: str
     epoch: str
     change: int
     servers: tuple[ServerStatus, ...]
 
 
-class Resync(Message):
-    """Ask what changed.  ``since`` counts only within ``epoch``; in another epoch everything is told again."""
+class Resync(Message, kw_only=True):
+    """Ask what changed.  ``since`` counts only within ``epoch``; in another epoch all is told again."""
 
     epoch: str = ""
     since: int = 0
     limit: int = 500
 
 
-class Changes(Message):
+class Changes(Message, kw_only=True):
     """Statuses changed after ``since``, oldest change first; removed servers come as ``missing``."""
 
     host: str
@@ -463,20 +462,20 @@ class Changes(Message):
     more: bool = False
 
 
-class Nothing(Message):
+class Nothing(Message, kw_only=True):
     """An answer without content."""
 
 
-# --- reports ------------------------------------------------------------------------------------------------
+# --- reports --------------------------------------------------------------------------------------
 
 
-class ServerReport(Message):
+class ServerReport(Message, kw_only=True):
     host: str
     epoch: str
     status: ServerStatus
 
 
-class HostReport(Message):
+class HostReport(Message, kw_only=True):
     status: HostStatus
 
 
