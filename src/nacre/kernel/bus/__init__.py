@@ -1,0 +1,28 @@
+"""The bus: how one part of the cloud asks another part, perhaps on another machine, to do something.
+
+A *topic* is the name that a server listens under: ``compute`` for the control plane, ``compute.<host>``
+for the agent on one host.  There are three ways to speak to it: `call` waits for the answer, `cast` does
+not, `fanout` speaks to everybody there.  What may be said is written down in a service's ``rpc.py``::
+
+    class Ping(msgspec.Struct, frozen=True, kw_only=True):
+        text: str
+
+    PING = Method("ping", Ping, Pong)
+
+    subscription = bus.serve("compute.host-1", {PING: lambda ping: Pong(text=ping.text)})
+    pong = bus.call("compute.host-1", PING, Ping(text="hello"), deadline_seconds=5)
+
+The one idea to keep in mind: **the bus wakes, the database remembers.**  A message may be lost (nobody
+listened, the process died, the queue was full) and then nothing is lost, because whatever must happen is
+a row in some table and somebody will look at it again.  So no message is stored here, none is retried, and
+handlers must stand hearing the same thing twice.
+
+`MemoryBus` connects the parts within one process; it still encodes every message, so nothing can be shared
+by reference that would not survive a network.
+"""
+
+from nacre.kernel.bus.interface import Bus, Handlers, Subscription
+from nacre.kernel.bus.memory import MemoryBus
+from nacre.kernel.bus.method import Method
+
+__all__ = ["Bus", "Handlers", "MemoryBus", "Method", "Subscription"]
