@@ -1,0 +1,5 @@
+"""`python -m nacre`: what the launcher runs."""
+
+from nacre.cmd import main
+
+main()

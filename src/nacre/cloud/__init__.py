@@ -1,0 +1,1 @@
+"""A running cloud: services and agents put together, first start, packages, guest images, demo."""

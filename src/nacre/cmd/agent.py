@@ -1,0 +1,17 @@
+"""`nacre agent`: one agent of this host as a process of its own."""
+
+import click
+
+from nacre.cloud.options import Options
+from nacre.cmd.shared_options import shared_options
+
+
+@click.command()
+@click.argument("kind")
+@click.option("--host", help="Name under which this host is known.  [default: the host name]")
+@shared_options
+def agent(options: Options, kind: str, host: str | None) -> None:
+    """Run one agent of this host: compute, network or volume."""
+    from nacre.cloud.agent import run
+
+    run(options, kind=kind, host=host)
