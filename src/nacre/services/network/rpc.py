@@ -50,7 +50,7 @@ def host_topic(host: str) -> str:
 
 
 def tap_name(port_id: str) -> str:
-    """Name the interface by which a guest is plugged into its host: at most 15 characters, as Linux demands."""
+    """Name the interface by which a port is plugged into its host; Linux takes 15 characters at most."""
     return "tap" + port_id[:11]
 
 
@@ -154,7 +154,8 @@ class NeighbourSpec(Message):
     """A port somewhere in the cloud, as others on its networks or in its groups' rules see it.
 
     `id` is the port's.  `device_id` and `project_id` are for the metadata proxy: whoever asks from
-    one of `fixed_ips` on `network_id` is that server.  `tunnel_ip` is where it lives, None if here or unbound.
+    one of `fixed_ips` on `network_id` is that server.  `tunnel_ip` is where it lives, None if that is
+    here or nowhere.
     """
 
     id: str
@@ -177,8 +178,9 @@ class SecurityGroupRuleSpec(Message):
     """What one rule lets pass.
 
     `protocol` is None for any, a name (`tcp`, `udp`, `icmp`, `ipv6-icmp`, …) or a number as text.
-    For TCP, UDP, SCTP, UDP-Lite and DCCP `port_min`/`port_max` are ports; for ICMP they are type and code, as in the API.
-    At most one of `remote_cidr`, `remote_group_id` and `remote_cidrs` (the addresses of an address group) is set.
+    For TCP, UDP, SCTP, UDP-Lite and DCCP `port_min` and `port_max` are ports; for ICMP they are type and
+    code, as in the API.  At most one of `remote_cidr`, `remote_group_id` and `remote_cidrs` (the addresses
+    of an address group) is set.
     """
 
     id: str
@@ -314,8 +316,8 @@ class RouterStatus(Message):
 class PortReport(Message):
     """What became true on a host.  `revision` is the view's that the agent had applied then.
 
-    `ports` also tells of the ports of routers and DHCP servers.  Only changes are reported, and everything
-    once after an agent's start.
+    `ports` also tells of the ports of routers and DHCP servers.  Changes are reported at once, and everything
+    after an agent's start and now and then.
     """
 
     host: str
@@ -332,7 +334,7 @@ class MissingFacility(Message):
 
 
 class HostReport(Message):
-    """A heartbeat.  `capabilities` are words such as `vxlan`, `vlan`, `security-groups`, `dhcp`, `metadata`."""
+    """A heartbeat.  `capabilities` are words: `vxlan`, `vlan`, `security-groups`, `dhcp`, `metadata` …"""
 
     host: str
     revision: int
@@ -356,18 +358,14 @@ class Wake(Message):
     revision: int | None = None
 
 
-class Nothing(Message):
-    """The reply of methods that have nothing to say."""
-
-
 HOST_CHANGES = Method("host_changes", HostChangesRequest, HostChanges)
 """Agent → control plane, call on `TOPIC`."""
 
-PORT_REPORT = Method("port_report", PortReport, Nothing)
+PORT_REPORT = Method("port_report", PortReport)
+"""Agent → control plane, on `TOPIC`; called, so that the agent repeats what was not heard."""
+
+HOST_REPORT = Method("host_report", HostReport)
 """Agent → control plane, cast on `TOPIC`."""
 
-HOST_REPORT = Method("host_report", HostReport, Nothing)
-"""Agent → control plane, cast on `TOPIC`."""
-
-WAKE = Method("wake", Wake, Nothing)
+WAKE = Method("wake", Wake)
 """Control plane → agent, cast on `host_topic(host)`."""
