@@ -1,0 +1,217 @@
+"""What a function may do inside a transaction: short words for the queries every service needs.
+
+A service's `db/` is made of functions that take an open transaction first and say what they do in
+SQL; the words here only spare them the ceremony around it.  Lists and single rows come back as
+records (see `records.py`), never as rows that know a database.
+
+    def get(tx: Transaction, server_id: str) -> Server:
+        return tx.one(
+            select(servers).where(servers.c.id == server_id), Server, otherwise=ServerNotFound(server_id)
+        )
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
+
+from nacre.kernel.db.records import as_values, build_all, build_first
+from nacre.kernel.db.troubles import Trouble, diagnose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nacre.kernel.db.database import Database
+
+T = TypeVar("T")
+#: Which rows: the primary key (a tuple when it has several columns) or a condition.
+Which = str | int | tuple[Any, ...] | ColumnElement[bool]
+
+
+class Transaction:
+    """An open transaction of one database, in one thread; made by `Database.run` and `Database.read`."""
+
+    def __init__(self, db: "Database", connection: Connection, *, writes: bool) -> None:
+        self.db = db
+        self.connection = connection
+        self.writes = writes
+        self.afterwards: list[Callable[[], object]] = []
+        self.committing = False
+
+    def now(self) -> datetime:
+        """Return the present moment by the service's clock."""
+        return self.db.clock.now()
+
+    def after_commit(self, act: Callable[[], object]) -> None:
+        """Call `act()` once this transaction has been committed, and never if it is not.
+
+        For waking those who wait for what was written; what must not be lost is written too.
+        """
+        self.afterwards.append(act)
+
+    # Asking
+
+    def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
+        """Run any statement of SQLAlchemy Core."""
+        if not self.writes and getattr(statement, "is_dml", False):
+            raise RuntimeError("db.read is for reading; use db.run to write")
+        return self.connection.execute(statement, params)
+
+    def one(
+        self,
+        statement: Executable,
+        record: type[T],
+        params: Any = None,
+        *,
+        otherwise: Exception | None = None,
+    ) -> T:
+        """Return the first row as a record; raise `otherwise` (or LookupError) when there is none."""
+        found = build_first(self.execute(statement, params), record)
+        if found is None:
+            raise otherwise or LookupError(f"no {record.__name__} matches")
+        return found
+
+    def find(self, statement: Executable, record: type[T], params: Any = None) -> T | None:
+        """Return the first row as a record, or None."""
+        return build_first(self.execute(statement, params), record)
+
+    def all(self, statement: Executable, record: type[T], params: Any = None) -> list[T]:
+        """Return all rows as records."""
+        return build_all(self.execute(statement, params), record)
+
+    def scalar(self, statement: Executable, params: Any = None) -> Any:
+        """Return the first column of the first row, or None."""
+        return self.execute(statement, params).scalar()
+
+    def scalars(self, statement: Executable, params: Any = None) -> list[Any]:
+        """Return the first column of every row."""
+        return list(self.execute(statement, params).scalars())
+
+    def count(self, rows: "Table | Select[Any]", which: ColumnElement[bool] | None = None) -> int:
+        """Return how many rows a table (where `which` holds) or a query has."""
+        if isinstance(rows, Select):
+            query = select(func.count()).select_from(rows.order_by(None).subquery())
+        else:
+            query = select(func.count()).select_from(rows)
+        return int(self.scalar(query if which is None else query.where(which)))
+
+    def exists(self, query: Select[Any]) -> bool:
+        """Tell whether a query has any row."""
+        return self.execute(query.limit(1)).first() is not None
+
+    # Writing
+
+    def insert(self, table: Table, values: object) -> Any:
+        """Add a row from a record or a mapping; return the key that the database counted, if it does.
+
+        Raises Duplicate when the row is there already.
+        """
+        result = self.execute(_insert_into(table), as_values(values))
+        if not _counts_keys(table) or result.inserted_primary_key is None:
+            return None
+        return result.inserted_primary_key[0]
+
+    def insert_all(self, table: Table, rows: Iterable[object]) -> None:
+        """Add many rows at once, all with the same columns."""
+        if values := [as_values(row) for row in rows]:
+            self.execute(_insert_into(table), values)
+
+    def insert_if_absent(self, table: Table, values: object) -> bool:
+        """Add a row unless one with the same unique values exists; tell whether it was added."""
+        try:
+            with self.connection.begin_nested():
+                self.execute(_insert_into(table), as_values(values))
+        except DBAPIError as error:
+            if diagnose(error) is Trouble.DUPLICATE:
+                return False
+            raise
+        return True
+
+    def update(self, table: Table, which: Which, values: Mapping[str, Any]) -> int:
+        """Change the row with this key, or all rows where a condition holds; return how many matched."""
+        if isinstance(which, ColumnElement):
+            return self.execute(table.update().where(which), dict(values)).rowcount
+        return self.execute(_update_by_key(table), {**values, **_key_params(table, which)}).rowcount
+
+    def delete(self, table: Table, which: Which) -> int:
+        """Remove the row with this key, or all rows where a condition holds; return how many went."""
+        if isinstance(which, ColumnElement):
+            return self.execute(table.delete().where(which)).rowcount
+        return self.execute(_delete_by_key(table), _key_params(table, which)).rowcount
+
+    def lock(self, table: Table, which: Which) -> bool:
+        """Hold these rows until the transaction ends, so that nobody else changes or locks them.
+
+        Tells whether there is any such row.  On SQLite, where only one transaction writes at a time,
+        there is nothing more to do than to look.
+        """
+        key = list(table.primary_key)[0]
+        query = select(key).where(_condition(table, which)).order_by(*table.primary_key).with_for_update()
+        return self.execute(query).first() is not None
+
+    @contextmanager
+    def savepoint(self) -> "Iterator[None]":
+        """Undo what was done in the block, and only that, if it raises."""
+        with self.connection.begin_nested():
+            yield
+
+
+def _condition(table: Table, which: Which) -> ColumnElement[bool]:
+    if isinstance(which, ColumnElement):
+        return which
+    values = which if isinstance(which, tuple) else (which,)
+    return and_(*[column == value for column, value in zip(table.primary_key, values, strict=True)])
+
+
+# The statements that services run all day are built once for each table: building one anew costs
+# as much as running it.
+
+
+@lru_cache(maxsize=1024)
+def _insert_into(table: Table) -> Insert:
+    return table.insert()
+
+
+@lru_cache(maxsize=1024)
+def _counts_keys(table: Table) -> bool:
+    return table.autoincrement_column is not None
+
+
+@lru_cache(maxsize=1024)
+def _by_key(table: Table) -> ColumnElement[bool]:
+    return and_(*[column == bindparam(f"key_{n}") for n, column in enumerate(table.primary_key)])
+
+
+@lru_cache(maxsize=1024)
+def _update_by_key(table: Table) -> Update:
+    return table.update().where(_by_key(table))
+
+
+@lru_cache(maxsize=1024)
+def _delete_by_key(table: Table) -> Delete:
+    return table.delete().where(_by_key(table))
+
+
+def _key_params(table: Table, which: str | int | tuple[Any, ...]) -> dict[str, Any]:
+    values = which if isinstance(which, tuple) else (which,)
+    if len(values) != len(table.primary_key):
+        raise ValueError(f"the key of {table.name} has {len(table.primary_key)} columns, not {len(values)}")
+    return {f"key_{n}": value for n, value in enumerate(values)}

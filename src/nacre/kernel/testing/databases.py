@@ -1,0 +1,177 @@
+"""Real database servers for tests: PostgreSQL and MariaDB in temporary directories, SQLite in files.
+
+A test that takes the fixture `database_url` runs once for each engine, each time with an empty
+database of its own; `sqlite_url` gives SQLite alone, which is enough for most.  The servers are
+Debian's, started when the first test asks for them, without network ports (they listen on sockets
+in their directories), without durability, and stopped at the end of the session.
+
+    pytest_plugins = ["nacre.kernel.testing.databases"]          # in a top-level conftest.py
+
+    def test_servers_are_paged(database_url): …
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+ENGINES = ("sqlite", "postgresql", "mariadb")
+START_SECONDS = 60
+
+
+class Server:
+    """A database server that runs for the tests."""
+
+    def __init__(self, admin_url: str, url: str) -> None:
+        self._url = url
+        self._engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
+        self._numbers = count(1)
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        with self._engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return self._url.format(name=name)
+
+    def wait(self) -> None:
+        """Return when the server answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self._engine.connect().close()
+            except Exception:  # noqa: BLE001 - each driver has its own way to say "not yet"
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def postgresql_server() -> Iterator[Server]:
+    """Run a PostgreSQL server for a while."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with _private_directory("postgres") as (directory, user):
+        data = str(directory / "data")
+        initdb = [programs / "initdb", "-D", data, "-U", "nacre", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        # A locale whose order differs from the bytes', if there is one, so that tests would notice.
+        subprocess.run([*initdb, "--no-locale"], check=True, capture_output=True, user=user, cwd=directory)
+        settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60"]
+        command = [programs / "postgres", "-D", data, "-k", directory, "-h", ""]
+        for setting in settings:
+            command += ["-c", setting]
+        url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
+        with _running(command, directory, user), _answering(url.format(name="postgres"), url) as server:
+            yield server
+
+
+@contextmanager
+def mariadb_server() -> Iterator[Server]:
+    """Run a MariaDB server for a while."""
+    program, installer = shutil.which("mariadbd") or "/usr/sbin/mariadbd", shutil.which("mariadb-install-db")
+    if not Path(program).exists() or installer is None:
+        pytest.skip("no MariaDB server is installed")
+    with _private_directory("mysql") as (directory, user):
+        where = ["--no-defaults", f"--datadir={directory / 'data'}"]
+        subprocess.run(
+            [installer, *where, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True,
+            capture_output=True,
+            user=user,
+            cwd=directory,
+        )
+        socket = directory / "socket"
+        command = [program, *where, "--skip-networking", f"--socket={socket}", "--skip-log-bin"]
+        command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
+        url = f"mariadb+pymysql://root@localhost/{{name}}?unix_socket={socket}"
+        with _running(command, directory, user), _answering(url.format(name=""), url) as server:
+            yield server
+
+
+@contextmanager
+def _private_directory(user: str) -> Iterator[tuple[Path, str | None]]:
+    """Make a directory for a server, and tell as whom it must run (they refuse to run as root)."""
+    directory = Path(tempfile.mkdtemp(prefix="nacre-"))  # short, because a socket's path is bounded
+    account: str | None = None
+    if os.getuid() == 0:
+        account = user if _account_exists(user) else "nobody"
+        shutil.chown(directory, account)
+    try:
+        yield directory, account
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _account_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+@contextmanager
+def _running(command: list[object], directory: Path, user: str | None) -> Iterator[None]:
+    with (directory / "log").open("wb") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command], stdout=output, stderr=output, user=user, cwd=directory
+        )
+    try:
+        yield
+    finally:
+        process.kill()  # nothing in it is worth a clean end
+        process.wait()
+
+
+@contextmanager
+def _answering(admin_url: str, url: str) -> Iterator[Server]:
+    server = Server(admin_url, url)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server for the session."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """A MariaDB server for the session."""
+    with mariadb_server() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, on each engine in turn."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    server: Server = request.getfixturevalue(request.param)
+    return server.new_database()
