@@ -1,0 +1,55 @@
+"""One TOML file, every key optional, each section declared by the part that reads it.
+
+    [compute]
+    cpu_allocation_ratio = 8.0
+
+A section is a frozen msgspec Struct with defaults; a key that it does not know, or a value of the
+wrong type, stops the start with a sentence that names the file, the section and the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+
+class ConfigError(Exception):
+    """The configuration file cannot be used; the text says what to change."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of sections: frozen, all keys optional, unknown ones refused."""
+
+
+class ConfigFile:
+    """A configuration file that has been read; sections are taken from it as they are needed."""
+
+    def __init__(self, sections: dict[str, Any] | None = None, *, name: str = "the configuration") -> None:
+        self._sections, self._name = sections or {}, name
+
+    @classmethod
+    def read(cls, path: Path | None) -> ConfigFile:
+        """Read a file; an absent one is an empty one."""
+        if path is None or not path.exists():
+            return cls()
+        try:
+            return cls(tomllib.loads(path.read_text(encoding="utf-8")), name=str(path))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+    def section(self, name: str, kind: type[Section]) -> Section:
+        """Return a section as its declared type."""
+        values = self._sections.get(name, {})
+        try:
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{self._name}, section [{name}]: {error}") from None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all sections that the file holds."""
+        return tuple(self._sections)

@@ -1,0 +1,1 @@
+"""The HTTP edge: sockets and ASGI in app, one visible pipeline in stack, routes as data in routing."""

@@ -1,0 +1,62 @@
+"""What one API is: where it listens, what it serves, how it speaks.
+
+A service's manifest holds one Api for each port that it serves: compute has its own API, the
+metadata that guests read, and the console's websocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nacre.kernel.http.faults import Dialect
+from nacre.kernel.version import Versions
+from nacre.kernel.wire import Unknown
+
+if TYPE_CHECKING:
+    from nacre.kernel.http.routing import Routes
+    from nacre.kernel.service import Service
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogEntry:
+    """How an API appears in the service catalog: type, name, and the path after its root."""
+
+    type: str
+    name: str
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """One HTTP API of a service.
+
+    name            how the process tells its APIs apart ("compute", "metadata")
+    port            the usual port, which the `standard` and `offset` schemes use
+    prefix          its path on the front port, without slashes ("compute")
+    routes          every route, as data
+    faults          the dialect of its errors
+    versions        its microversions, if it has them
+    version_path    below which path microversions apply ("/v2.1")
+    order           what happens first to a request: its target is loaded, its caller authorised, its body read
+    unknown         what becomes of body members that no field declares
+    max_body_bytes  larger bodies are refused before they are read
+    catalog         how it is announced; None for what no client looks up
+    websocket       serves websocket connections, if it does
+    """
+
+    name: str
+    port: int
+    prefix: str
+    routes: tuple[Routes, ...]
+    faults: Dialect
+    versions: Versions | None = None
+    version_path: str = ""
+    order: tuple[str, ...] = ("load", "authorise", "body")
+    unknown: Unknown = Unknown.REFUSE
+    max_body_bytes: int = MEBIBYTE
+    catalog: CatalogEntry | None = None
+    websocket: Callable[[Service, Any], Awaitable[None]] | None = field(default=None)

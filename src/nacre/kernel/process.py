@@ -1,0 +1,320 @@
+"""One process of a cloud: some services, their databases, one bus, one clock, and the shell.
+
+The same class builds the cloud on a laptop (every service), a process of a large cloud (one of
+them), and the cloud inside a test (no sockets at all).  It knows services only as manifests.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from nacre.kernel import errors
+from nacre.kernel.auth import Authenticator, CachingAuthenticator, Credentials, from_token_body
+from nacre.kernel.bus import Bus, MemoryBus
+from nacre.kernel.client import Client, LocalClient, RemoteClient
+from nacre.kernel.clock import Clock
+from nacre.kernel.config import ConfigFile, Options
+from nacre.kernel.context import Context
+from nacre.kernel.db import Database, prepare
+from nacre.kernel.http.api import Api
+from nacre.kernel.http.app import Shell, listen
+from nacre.kernel.ids import new_request_id
+from nacre.kernel.policy import Policy
+from nacre.kernel.pool import CompensatingPool
+from nacre.kernel.service import ANONYMOUS, Manifest, Service
+
+logger = logging.getLogger(__name__)
+
+IDENTITY = "identity"
+FRONT_PORT = 8999
+TOKEN_RENEWAL = timedelta(minutes=5)
+
+
+class PortScheme(Protocol):
+    """Where APIs listen."""
+
+    def of(self, usual: int) -> int | None:
+        """Return the port of an API whose usual port is given; None if it has none of its own."""
+
+    def front(self, usual: int) -> int:
+        """Return the front port."""
+
+
+class ProcessOptions(Options):
+    """The section [process] of the configuration."""
+
+    runnable_threads: int = 4
+    maximum_threads: int = 128
+    task_threads: int = 8
+    public_host: str | None = None
+    """The host name in the catalog; by default the address that is listened on."""
+    public_scheme: str = "http"
+
+
+class DatabaseOptions(Options):
+    """The section [database]: where state is kept."""
+
+    url: str | None = None
+    """`postgresql://…/nacre_{service}` or `mysql://…`; by default one SQLite file for each service."""
+    synchronous: str = "NORMAL"
+
+
+class ServiceUser(msgspec.Struct, frozen=True, kw_only=True):
+    """The account by which services call each other."""
+
+    name: str
+    password: str
+    project: str = "service"
+    domain: str = "default"
+
+    def __repr__(self) -> str:
+        return f"ServiceUser(name={self.name!r})"
+
+
+class Process:
+    """Services that run together."""
+
+    def __init__(
+        self,
+        manifests: Sequence[Manifest],
+        *,
+        state: Path,
+        ports: PortScheme,
+        config: ConfigFile | None = None,
+        address: str = "127.0.0.1",
+        bus: Bus | None = None,
+        clock: Clock | None = None,
+        service_user: ServiceUser | None = None,
+        elsewhere: Mapping[str, str] | None = None,
+        policy_overrides: Callable[[str], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Assemble; nothing runs until `start`.
+
+        elsewhere   service name → base address of the services that other processes serve
+        """
+        self.state, self.ports, self.address = state, ports, address
+        self.config = config or ConfigFile()
+        self.options = self.config.section("process", ProcessOptions)
+        self.clock = clock or Clock()
+        self.bus: Bus = bus or MemoryBus()
+        self.service_user = service_user
+        self.pool = CompensatingPool(
+            runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
+        )
+        self._elsewhere = dict(elsewhere or {})
+        self._clients: dict[str, Client] = {}
+        self._token: tuple[str, datetime] | None = None
+        self._token_lock = threading.Lock()
+        self._subscriptions: list[object] = []
+        self.shell: Shell | None = None
+        self.services: dict[str, Service] = {
+            manifest.name: self._assemble(
+                manifest, policy_overrides(manifest.name) if policy_overrides else {}
+            )
+            for manifest in manifests
+        }
+        for service in self.services.values():
+            for need in service.manifest.needs:
+                if need not in self.services and need not in self._elsewhere:
+                    raise ValueError(f"{service.name} needs {need}, which is neither here nor elsewhere")
+
+    def _assemble(self, manifest: Manifest, overrides: Mapping[str, str]) -> Service:
+        database = self.config.section("database", DatabaseOptions)
+        url = (
+            database.url.replace("{service}", manifest.name)
+            if database.url
+            else f"sqlite:///{self.state / 'db' / (manifest.name + '.sqlite')}"
+        )
+        return Service(
+            manifest,
+            self,
+            db=Database(url, synchronous=database.synchronous, clock=self.clock),
+            bus=self.bus,
+            clock=self.clock,
+            config=self.config.section(manifest.name, manifest.options),
+            policy=Policy(manifest.policies, overrides),
+        )
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring databases up to date, prepare the services, start background work and the bus."""
+        (self.state / "db").mkdir(parents=True, exist_ok=True, mode=0o700)
+        for service in self.services.values():
+            manifest = service.manifest
+            if manifest.schema is not None:
+                prepare(service.db, manifest.schema)
+            if manifest.on_start:
+                manifest.on_start(service)
+        for service in self.services.values():
+            if service.manifest.rpc:
+                self._subscriptions.append(
+                    self.bus.serve(service.name, service.manifest.rpc(service), group=service.name)
+                )
+        for service in self.services.values():
+            self._start_runner(service)
+
+    def _start_runner(self, service: Service) -> None:
+        manifest = service.manifest
+        if not manifest.workflows and not manifest.reconcilers:
+            return
+        from nacre.kernel.tasks import Runner
+
+        service.runner = Runner(
+            service.db,
+            workflows=manifest.workflows,
+            reconcilers=manifest.reconcilers,
+            make_context=lambda job: service.background_context(
+                request_id=job.request_id, project_id=job.project_id, user_id=job.user_id
+            ),
+            owner=f"{socket.gethostname()}:{self.state}:{service.name}",
+            threads=self.options.task_threads,
+            clock=self.clock,
+        )
+        service.runner.start()
+
+    def serve(self, *, on_ready: Callable[[], None] | None = None) -> None:
+        """Open the sockets and serve until `stop`; call after `start`."""
+        by_port, front, by_prefix = self.mounts()
+        self.shell = Shell(by_port, front, by_prefix, self.pool)
+        ports = sorted({*by_port, front})
+        self.shell.serve(listen(self.address, ports), on_ready=on_ready)
+
+    def mounts(
+        self,
+    ) -> tuple[dict[int, tuple[Service, Api]], int, dict[str, tuple[Service, Api]]]:
+        """Return which API is served on which port, the front port, and the prefixes on that."""
+        by_port, by_prefix = {}, {}
+        for service in self.services.values():
+            for api in service.manifest.apis:
+                by_prefix[api.prefix] = (service, api)
+                port = self.ports.of(api.port)
+                if port is not None:
+                    by_port[port] = (service, api)
+        return by_port, self.ports.front(FRONT_PORT), by_prefix
+
+    def stop(self) -> None:
+        """Stop serving, let running requests and steps end, close everything."""
+        if self.shell is not None:
+            self.shell.stop()
+        for service in self.services.values():
+            if service.runner is not None:
+                service.runner.stop()
+        for subscription in self._subscriptions:
+            subscription.close()  # type: ignore[attr-defined]
+        self.pool.close()
+        for service in self.services.values():
+            service.db.close()
+
+    # -- addresses -----------------------------------------------------------------------------
+
+    def public_url(self, api_name: str) -> str:
+        """Return the root address of an API as clients reach it, without a trailing slash."""
+        if api_name in self._elsewhere:
+            return self._elsewhere[api_name].rstrip("/")
+        api = self._api(api_name)
+        host = self.options.public_host or self.address
+        if host in ("0.0.0.0", "::"):
+            host = socket.gethostname()
+        host = f"[{host}]" if ":" in host else host
+        port = self.ports.of(api.port)
+        if port is None:
+            return f"{self.options.public_scheme}://{host}:{self.ports.front(FRONT_PORT)}/{api.prefix}"
+        return f"{self.options.public_scheme}://{host}:{port}"
+
+    def apis(self) -> list[Api]:
+        """Return every API that this process serves."""
+        return [api for service in self.services.values() for api in service.manifest.apis]
+
+    def _api(self, name: str) -> Api:
+        """Return an API by its own name, or a service's first by the service's name."""
+        for api in self.apis():
+            if api.name == name:
+                return api
+        return self.services[name].manifest.apis[0]
+
+    def client(self, service_name: str) -> Client:
+        """Return the client of a service, wherever it lives."""
+        known = self._clients.get(service_name)
+        if known is None:
+            service = self.services.get(service_name)
+            if service is not None:
+                api = service.manifest.apis[0]
+                known = LocalClient(service, api, self.public_url(api.name))
+            elif service_name in self._elsewhere:
+                known = RemoteClient(service_name, self._elsewhere[service_name])
+            else:
+                raise errors.Unavailable(f"There is no {service_name} service in this cloud.")
+            self._clients[service_name] = known
+        return known
+
+    def has(self, service_name: str) -> bool:
+        """Tell whether the cloud has a service, here or elsewhere."""
+        return service_name in self.services or service_name in self._elsewhere
+
+    # -- identity ------------------------------------------------------------------------------
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """How this process turns tokens into credentials."""
+        identity = self.services.get(IDENTITY)
+        if identity is not None and identity.manifest.authenticator is not None:
+            return identity.manifest.authenticator(identity)
+        return CachingAuthenticator(self._ask_identity, self.clock)
+
+    def _ask_identity(self, token: str) -> Credentials:
+        service = next(iter(self.services.values()))
+        ctx = Context(service, ANONYMOUS, request_id=new_request_id(), token=token)
+        try:
+            reply = ctx.call(IDENTITY, "GET", "/v3/auth/tokens", headers={"X-Subject-Token": token})
+        except errors.NotFound:
+            raise errors.Unauthorized() from None
+        return from_token_body(reply.json())
+
+    def service_token(self, service: Service) -> str:
+        """Return a token of the service user, renewed before it expires."""
+        with self._token_lock:
+            if self._token and self._token[1] - TOKEN_RENEWAL > self.clock.now():
+                return self._token[0]
+            if self.service_user is None:
+                raise errors.Unavailable("This process has no service user.")
+            self._token = self._password_token(service, self.service_user)
+            return self._token[0]
+
+    def _password_token(self, service: Service, user: ServiceUser) -> tuple[str, datetime]:
+        ctx = Context(service, ANONYMOUS, request_id=new_request_id())
+        domain = {"id": user.domain}
+        try:
+            reply = ctx.call(
+                IDENTITY,
+                "POST",
+                "/v3/auth/tokens",
+                body={
+                    "auth": {
+                        "identity": {
+                            "methods": ["password"],
+                            "password": {
+                                "user": {"name": user.name, "domain": domain, "password": user.password}
+                            },
+                        },
+                        "scope": {"project": {"name": user.project, "domain": domain}},
+                    }
+                },
+            )
+        except errors.Unauthorized as error:
+            raise errors.Unavailable("The service user cannot log in.", detail=str(error)) from error
+        expires_at = datetime.fromisoformat(reply.json()["token"]["expires_at"])
+        return reply.headers["x-subject-token"], expires_at
+
+    def forget_service_token(self) -> None:
+        """Drop the service user's token, after it was refused or its keys were changed."""
+        with self._token_lock:
+            self._token = None
