@@ -59,7 +59,7 @@ def _build_by_name(record: type[Any], columns: tuple[str, ...], selected: list[s
     return lambda rows: [record(**{name: row[place] for name, place in places}) for row in rows]
 
 
-_builder: Callable[[type[Any], tuple[str, ...]], Builder] = lru_cache(maxsize=4096)(_make_builder)
+_builder: Callable[..., Builder] = lru_cache(maxsize=4096)(_make_builder)
 
 
 def as_values(row: object) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
+    ClauseElement,
     ColumnElement,
     Connection,
     CursorResult,
@@ -146,9 +147,13 @@ class Transaction:
         return True
 
     def update(self, table: Table, which: Which, values: Mapping[str, Any]) -> int:
-        """Change the row with this key, or all rows where a condition holds; return how many matched."""
-        if isinstance(which, ColumnElement):
-            return self.execute(table.update().where(which), dict(values)).rowcount
+        """Change the row with this key, or all rows where a condition holds; return how many matched.
+
+        A value may be an expression of SQL: {"used": volumes.c.used + 1}.
+        """
+        if isinstance(which, ColumnElement) or any(isinstance(v, ClauseElement) for v in values.values()):
+            statement = table.update().where(_condition(table, which)).values(dict(values))
+            return self.execute(statement).rowcount
         return self.execute(_update_by_key(table), {**values, **_key_params(table, which)}).rowcount
 
     def delete(self, table: Table, which: Which) -> int:

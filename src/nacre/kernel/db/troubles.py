@@ -86,8 +86,10 @@ def diagnose(error: BaseException) -> Trouble:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
         return _SQLITE.get(code, Trouble.OTHER) if code is not None else Trouble.OTHER
-    state = getattr(error, "sqlstate", None)
-    if state is not None:
-        return _POSTGRESQL.get(state, Trouble.DISCONNECTED if state.startswith("08") else Trouble.OTHER)
     code = error.args[0] if error.args else None
-    return _MARIADB.get(code, Trouble.OTHER) if isinstance(code, int) else Trouble.OTHER
+    if isinstance(code, int):  # PyMySQL, which has an sqlstate too, but a vaguer one
+        return _MARIADB.get(code, Trouble.OTHER)
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return Trouble.OTHER
+    return _POSTGRESQL.get(state, Trouble.DISCONNECTED if state.startswith("08") else Trouble.OTHER)

@@ -68,11 +68,23 @@ def postgresql_server() -> Iterator[Server]:
         pytest.skip("no PostgreSQL server is installed")
     with _private_directory("postgres") as (directory, user):
         data = str(directory / "data")
-        initdb = [programs / "initdb", "-D", data, "-U", "nacre", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        # A locale whose order differs from the bytes', if there is one, so that tests would notice.
-        subprocess.run([*initdb, "--no-locale"], check=True, capture_output=True, user=user, cwd=directory)
+        initdb = [
+            str(programs / "initdb"),
+            "-D",
+            data,
+            "-U",
+            "nacre",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        # C.UTF-8 would sort as we want by itself; take a locale that does not, where there is one.
+        initdb += ["--no-sync", "--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"]
+        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=directory)
         settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60"]
-        command = [programs / "postgres", "-D", data, "-k", directory, "-h", ""]
+        command = [str(programs / "postgres"), "-D", data, "-k", str(directory), "-h", ""]
         for setting in settings:
             command += ["-c", setting]
         url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
@@ -126,11 +138,9 @@ def _account_exists(name: str) -> bool:
 
 
 @contextmanager
-def _running(command: list[object], directory: Path, user: str | None) -> Iterator[None]:
+def _running(command: list[str], directory: Path, user: str | None) -> Iterator[None]:
     with (directory / "log").open("wb") as output:
-        process = subprocess.Popen(
-            [str(word) for word in command], stdout=output, stderr=output, user=user, cwd=directory
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output, user=user, cwd=directory)
     try:
         yield
     finally:
