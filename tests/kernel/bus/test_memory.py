@@ -228,6 +228,15 @@ def test_a_bug_arrives_without_its_text_and_is_logged_where_it_happened(
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
+def test_a_refusal_that_nobody_awaits_is_logged(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
+    subscription = bus.serve("compute", {NOTE: raiser(errors.Conflict("The server is busy."))})
+    bus.cast("compute", NOTE, Note(text="a"))
+    assert subscription.close(PATIENCE)
+    assert [(record.levelno, "The server is busy." in record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, True)
+    ]
+
+
 def test_a_message_of_another_shape_is_a_remote_failure(bus: MemoryBus) -> None:
     wrong = Method("say", Echo, Echo)
 

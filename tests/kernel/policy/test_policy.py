@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nacre.kernel import errors, policy
-from nacre.kernel.policy import Policy, Rule, credentials_of, load
+from nacre.kernel.policy import Policy, Rule, load
 
 SHOW = Rule("compute:show", policy.PROJECT_READER_OR_ADMIN, "Show a server.")
 DELETE = Rule("compute:delete", policy.PROJECT_MEMBER_OR_ADMIN, "Delete one.", deprecated=("compute:remove",))
@@ -171,20 +171,11 @@ def test_personas() -> None:
     assert not allowed(policy.NOBODY, {}, roles=["admin"])
 
 
-class Caller:
-    user_id = "u"
-    project_id = "p"
-    roles = ("Admin",)
-    password = "hunter2"
-
-
-def test_credentials_hold_what_rules_may_name_and_no_more() -> None:
-    credentials = credentials_of(Caller())
-    assert credentials["tenant_id"] == credentials["tenant"] == credentials["project_id"] == "p"
-    assert credentials["roles"] == ["Admin"]
-    assert credentials.role_names == {"admin"}
-    assert credentials.scope == "project"
-    assert "password" not in credentials
+def test_credentials_know_their_roles_and_their_scope() -> None:
+    credentials = policy.Credentials({"roles": ["Admin"], "project_id": "p"})
+    assert (credentials.role_names, credentials.scope) == ({"admin"}, "project")
+    assert policy.Credentials({"system_scope": "all", "domain_id": "d"}).scope == "system"
+    assert policy.Credentials({"domain_id": "d", "roles": None}).scope == "domain"
 
 
 def test_files_are_read_in_order_and_later_ones_win(tmp_path: Path) -> None:

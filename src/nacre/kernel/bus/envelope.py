@@ -88,10 +88,11 @@ def decode_answer(topic: str, method: Method[Any, Reply], frame: bytes) -> Reply
         ) from error
 
 
-def handle(topic: str, handlers: ByName, frame: bytes) -> bytes:
+def handle(topic: str, handlers: ByName, frame: bytes, *, awaited: bool) -> bytes:
     """Run the handler that a request asks for and return the encoded answer.
 
-    Never raises.  A refusal is part of the answer; a bug is logged here and becomes a `RemoteFailure`.
+    Never raises.  A refusal is part of the answer, and logged if nobody awaits one; a bug is logged
+    here and becomes a `RemoteFailure`.
     """
     token = None
     name = "a message"
@@ -103,7 +104,8 @@ def handle(topic: str, handlers: ByName, frame: bytes) -> bytes:
         reply = function(method.message_decoder.decode(request.body))
         return _encode(Answer(body=msgspec.Raw(_encode(reply))))
     except errors.NacreError as error:
-        log.debug("%s refused %s: %s", topic, name, error)
+        if not awaited:
+            log.warning("%s refused %s: %s", topic, name, error)
         return _encode(Answer(failure=_preserve(error)))
     except Exception as error:
         log.exception("%s failed at %s", topic, name)

@@ -103,7 +103,8 @@ class Server:
             return
         self._here.handling = True
         try:
-            answer = envelope.handle(self.topic, self._handlers, delivery.frame)
+            awaited = delivery.answer is not None
+            answer = envelope.handle(self.topic, self._handlers, delivery.frame, awaited=awaited)
         finally:
             self._here.handling = False
         if delivery.answer is not None:

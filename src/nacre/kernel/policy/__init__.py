@@ -23,7 +23,7 @@ differences, all of them towards "no":
 What a policy file gets wrong is in `Policy.problems`; it never keeps a service from starting.
 """
 
-from nacre.kernel.policy.credentials import Credentials, credentials_of
+from nacre.kernel.policy.credentials import Credentials
 from nacre.kernel.policy.files import load
 from nacre.kernel.policy.policy import Policy
 from nacre.kernel.policy.rules import (
@@ -72,6 +72,5 @@ __all__ = [
     "Credentials",
     "Policy",
     "Rule",
-    "credentials_of",
     "load",
 ]

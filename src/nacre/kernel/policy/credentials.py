@@ -3,28 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-#: The attributes of a Context that rules may name, as OpenStack's files spell them.
-ATTRIBUTES = (
-    "user_id",
-    "user_domain_id",
-    "project_id",
-    "project_domain_id",
-    "domain_id",
-    "system_scope",
-    "trust_id",
-    "is_admin",
-    "is_admin_project",
-    "service_user_id",
-    "service_user_domain_id",
-    "service_project_id",
-    "service_project_domain_id",
-)
-
-#: Older names for some of them.
-# compat: oslo.context's to_policy_values() still answers to `user` and `tenant`, and neutron's rules say
-# `tenant_id`.
-ALIASES = {"user": "user_id", "tenant": "project_id", "tenant_id": "project_id"}
-
 
 class Credentials(dict[str, Any]):
     """The attributes themselves, with the roles and the kind of token worked out once.
@@ -46,14 +24,3 @@ class Credentials(dict[str, Any]):
             self.scope = "domain"
         else:
             self.scope = "project"
-
-
-def credentials_of(context: object) -> Credentials:
-    """Read the credentials off a Context; what it does not have, no rule can match."""
-    attributes = {name: getattr(context, name) for name in ATTRIBUTES if hasattr(context, name)}
-    for alias, name in ALIASES.items():
-        if name in attributes:
-            attributes[alias] = attributes[name]
-    attributes["roles"] = list(getattr(context, "roles", None) or ())
-    attributes["service_roles"] = list(getattr(context, "service_roles", None) or ())
-    return Credentials(attributes)

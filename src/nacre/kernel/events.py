@@ -1,0 +1,95 @@
+"""News between services, and OpenStack's notifications for whoever watches from outside.
+
+An *event* travels back along a dependency: compute calls network, so network may not call compute, but it
+may say ``network.port.up`` and compute may have subscribed.  A service lists its subscriptions in its
+manifest, and each event reaches each subscribed service at most once, in whichever of its processes is
+free.  An event is a hint to look now rather than at the reconciler's next turn: it may be lost, so it is
+published after the transaction that it tells of, and nothing may depend on it alone.
+
+A *notification* (``compute.instance.create.end``) is for telemetry and billing outside nacre, in the
+format of oslo.messaging, on the bus topic ``notifications``.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from nacre.kernel.bus import Method, Subscription
+from nacre.kernel.ids import new_id
+from nacre.kernel.log import request_id
+
+if TYPE_CHECKING:
+    from nacre.kernel.context import Context
+    from nacre.kernel.service import Service
+
+NOTIFICATIONS = "notifications"
+
+Priority = Literal["AUDIT", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", "SAMPLE"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened; the payload is plain JSON: ids rather than whole things, which may be stale."""
+
+    name: str
+    payload: Any = None
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """The outer envelope of oslo.messaging's format 2.0; `message` is JSON within JSON."""
+
+    version: str = msgspec.field(default="2.0", name="oslo.version")
+    message: str = msgspec.field(name="oslo.message")
+
+
+EVENT: Method[Event, None] = Method("event", Event)
+NOTIFY: Method[Notification, None] = Method("notification", Notification)
+
+
+def publish(ctx: Context, name: str, payload: Any = None) -> None:
+    """Tell every subscribed service that something happened.  Call it after the commit, never within."""
+    ctx.bus.fanout(_topic(name), EVENT, Event(name=name, payload=payload))
+
+
+def subscribe(service: Service) -> list[Subscription]:
+    """Begin to hear the events that a service's manifest lists; each is handled with a context of its own."""
+    return [
+        service.bus.serve(_topic(name), {EVENT: partial(_hear, service, function)}, group=service.name)
+        for name, function in service.manifest.subscriptions.items()
+    ]
+
+
+def notify(ctx: Context, event_type: str, payload: dict[str, Any], priority: Priority = "INFO") -> None:
+    """Tell the outside, in the format that OpenStack's telemetry reads.  Call it after the commit."""
+    notification = {
+        "message_id": new_id(),
+        "publisher_id": f"{ctx.service.name}.{_host()}",
+        "event_type": event_type,
+        "priority": priority,
+        "payload": payload,
+        # compat: the text of a naive UTC datetime, not ISO 8601 (oslo.messaging, Notifier).
+        "timestamp": str(ctx.clock.now().replace(tzinfo=None)),
+        "_unique_id": new_id().replace("-", ""),
+        "_context_request_id": ctx.request_id,
+        "_context_user_id": ctx.user_id,
+        "_context_project_id": ctx.project_id,
+    }
+    text = msgspec.json.encode(notification).decode()
+    ctx.bus.fanout(NOTIFICATIONS, NOTIFY, Notification(message=text))
+
+
+def _topic(event_name: str) -> str:
+    return f"event.{event_name}"
+
+
+def _hear(service: Service, function: Callable[[Context, Any], None], event: Event) -> None:
+    function(service.background_context(request_id=request_id.get()), event.payload)
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
