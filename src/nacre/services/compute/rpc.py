@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+
 from nacre.kernel.bus import Method
 
 CONTROL_TOPIC = "compute"
@@ -72,7 +73,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 # --- the spec: everything needed to make a server so ----------------------------------------------
 
 
-class Download(Message, kw_only=True):
+class Download(Message, frozen=True, kw_only=True):
     """Where the bytes of an image come from, and the ticket that opens the door."""
 
     url: str
@@ -82,7 +83,7 @@ class Download(Message, kw_only=True):
         return f"Download(url={self.url!r})"
 
 
-class Upload(Message, kw_only=True):
+class Upload(Message, frozen=True, kw_only=True):
     """Where the bytes of a new image go: ``method`` to ``url`` with ``headers``, the body as a stream."""
 
     url: str
@@ -93,7 +94,7 @@ class Upload(Message, kw_only=True):
         return f"Upload(url={self.url!r}, method={self.method!r})"
 
 
-class ImageSource(Message, kw_only=True):
+class ImageSource(Message, frozen=True, kw_only=True):
     """One image: what it is, what its hash must be, where to get it."""
 
     image_id: str
@@ -107,7 +108,7 @@ class ImageSource(Message, kw_only=True):
     min_disk_gb: int = 0
 
 
-class NicSpec(Message, kw_only=True):
+class NicSpec(Message, frozen=True, kw_only=True):
     """A network card.  The network agent makes and plugs the tap device; the guest's process opens it."""
 
     port_id: str
@@ -118,7 +119,7 @@ class NicSpec(Message, kw_only=True):
     boot_index: int | None = None
 
 
-class VolumeSpec(Message, kw_only=True):
+class VolumeSpec(Message, frozen=True, kw_only=True):
     """A volume that the guest sees as a disk.  ``connection`` is what block storage said about reaching it.
 
     ``connection["type"]`` is ``file`` (``path``, ``format``) or ``nbd`` (``socket`` or ``host`` + ``port``,
@@ -138,7 +139,7 @@ class VolumeSpec(Message, kw_only=True):
         return f"VolumeSpec(volume_id={self.volume_id!r}, device={self.device!r})"
 
 
-class Owner(Message, kw_only=True):
+class Owner(Message, frozen=True, kw_only=True):
     """Who owns a server: for the operator who looks at the host, not for any decision."""
 
     project_id: str
@@ -147,7 +148,7 @@ class Owner(Message, kw_only=True):
     user_name: str = ""
 
 
-class Hardware(Message, kw_only=True):
+class Hardware(Message, frozen=True, kw_only=True):
     """Wishes of image or flavor about the machine that the guest sees.  Empty = the driver's good default."""
 
     machine_type: str | None = None  # hw_machine_type
@@ -165,7 +166,7 @@ class Hardware(Message, kw_only=True):
     extra: dict[str, str] = {}  # flavor extra specs and image properties that a driver may understand
 
 
-class ServerSpec(Message, kw_only=True):
+class ServerSpec(Message, frozen=True, kw_only=True):
     """Everything needed to make a server so.  Sent whole, every time."""
 
     id: str
@@ -202,7 +203,7 @@ class ServerSpec(Message, kw_only=True):
 # --- the status: what is so -----------------------------------------------------------------------
 
 
-class Fault(Message, kw_only=True):
+class Fault(Message, frozen=True, kw_only=True):
     """Why something did not work.  ``message`` may be shown to a user, ``detail`` is for the operator."""
 
     message: str
@@ -211,7 +212,7 @@ class Fault(Message, kw_only=True):
     retry: bool = False  # an outage rather than a refusal: the same command may well work later
 
 
-class Outcome(Message, kw_only=True):
+class Outcome(Message, frozen=True, kw_only=True):
     """The end of one command."""
 
     command_id: str
@@ -221,7 +222,7 @@ class Outcome(Message, kw_only=True):
     result: dict[str, Any] = {}  # snapshot: size_bytes, disk_format
 
 
-class ServerStatus(Message, kw_only=True):
+class ServerStatus(Message, frozen=True, kw_only=True):
     """What one server on one host is right now."""
 
     id: str
@@ -247,7 +248,7 @@ class ServerStatus(Message, kw_only=True):
     change: int = 0  # the host's change number of this status; see Resync
 
 
-class CpuInfo(Message, kw_only=True):
+class CpuInfo(Message, frozen=True, kw_only=True):
     arch: str
     model: str = ""
     vendor: str = ""
@@ -257,7 +258,7 @@ class CpuInfo(Message, kw_only=True):
     threads: int = 1
 
 
-class HostStatus(Message, kw_only=True):
+class HostStatus(Message, frozen=True, kw_only=True):
     """What a host is and has: the heartbeat, and what the scheduler learns of it."""
 
     host: str
@@ -291,12 +292,12 @@ class HostStatus(Message, kw_only=True):
 # --- commands -------------------------------------------------------------------------------------
 
 
-class EnsureServer(Message, kw_only=True):
+class EnsureServer(Message, frozen=True, kw_only=True):
     command_id: str
     spec: ServerSpec
 
 
-class ServerCommand(Message, kw_only=True):
+class ServerCommand(Message, frozen=True, kw_only=True):
     """A command that needs only to know which server: remove, start, pause, unpause, suspend, resume."""
 
     command_id: str
@@ -304,37 +305,37 @@ class ServerCommand(Message, kw_only=True):
     revision: int = 0  # of the spec after this command; 0 = unchanged
 
 
-class StopServer(ServerCommand, kw_only=True):
+class StopServer(ServerCommand, frozen=True, kw_only=True):
     timeout_seconds: float = 60.0  # to power itself off; 0 = pull the plug at once
 
 
-class RebootServer(ServerCommand, kw_only=True):
+class RebootServer(ServerCommand, frozen=True, kw_only=True):
     type: RebootType = RebootType.SOFT
     timeout_seconds: float = 60.0
 
 
-class AttachNic(ServerCommand, kw_only=True):
+class AttachNic(ServerCommand, frozen=True, kw_only=True):
     nic: NicSpec
 
 
-class DetachNic(ServerCommand, kw_only=True):
+class DetachNic(ServerCommand, frozen=True, kw_only=True):
     port_id: str
 
 
-class AttachVolume(ServerCommand, kw_only=True):
+class AttachVolume(ServerCommand, frozen=True, kw_only=True):
     volume: VolumeSpec
 
 
-class DetachVolume(ServerCommand, kw_only=True):
+class DetachVolume(ServerCommand, frozen=True, kw_only=True):
     volume_id: str
 
 
-class ExtendVolume(ServerCommand, kw_only=True):
+class ExtendVolume(ServerCommand, frozen=True, kw_only=True):
     volume_id: str
     size_gb: int
 
 
-class SetPassword(ServerCommand, kw_only=True):
+class SetPassword(ServerCommand, frozen=True, kw_only=True):
     password: str
     user: str = "root"
 
@@ -342,7 +343,7 @@ class SetPassword(ServerCommand, kw_only=True):
         return f"SetPassword(server_id={self.server_id!r}, user={self.user!r})"
 
 
-class SnapshotServer(ServerCommand, kw_only=True):
+class SnapshotServer(ServerCommand, frozen=True, kw_only=True):
     """Copy the root disk, flattened, into an image that already exists and waits for its bytes."""
 
     image_id: str
@@ -351,7 +352,7 @@ class SnapshotServer(ServerCommand, kw_only=True):
     quiesce: bool = False  # freeze file systems through the guest agent, and fail when that cannot be done
 
 
-class Accepted(Message, kw_only=True):
+class Accepted(Message, frozen=True, kw_only=True):
     """The command is written down and will be done."""
 
     host: str
@@ -362,21 +363,21 @@ class Accepted(Message, kw_only=True):
     finished: Outcome | None = None  # the same command id had ended before: this is how
 
 
-class ConsoleLogRequest(Message, kw_only=True):
+class ConsoleLogRequest(Message, frozen=True, kw_only=True):
     server_id: str
     length: int | None = None  # last lines; None = all that is kept
 
 
-class ConsoleLog(Message, kw_only=True):
+class ConsoleLog(Message, frozen=True, kw_only=True):
     output: str
 
 
-class ConsoleRequest(Message, kw_only=True):
+class ConsoleRequest(Message, frozen=True, kw_only=True):
     server_id: str
     type: ConsoleType = ConsoleType.VNC
 
 
-class Console(Message, kw_only=True):
+class Console(Message, frozen=True, kw_only=True):
     """Where the console proxy on the same host reaches a guest's console.  Never given to a user."""
 
     host: str
@@ -386,16 +387,16 @@ class Console(Message, kw_only=True):
     port: int = 0
 
 
-class DiagnosticsRequest(Message, kw_only=True):
+class DiagnosticsRequest(Message, frozen=True, kw_only=True):
     server_id: str
 
 
-class CpuUse(Message, kw_only=True):
+class CpuUse(Message, frozen=True, kw_only=True):
     time_ns: int
     utilisation: float | None = None
 
 
-class NicUse(Message, kw_only=True):
+class NicUse(Message, frozen=True, kw_only=True):
     mac_address: str
     rx_bytes: int = 0
     rx_packets: int = 0
@@ -407,7 +408,7 @@ class NicUse(Message, kw_only=True):
     tx_drop: int = 0
 
 
-class DiskUse(Message, kw_only=True):
+class DiskUse(Message, frozen=True, kw_only=True):
     device: str
     read_bytes: int = 0
     read_requests: int = 0
@@ -416,7 +417,7 @@ class DiskUse(Message, kw_only=True):
     errors: int = 0
 
 
-class Diagnostics(Message, kw_only=True):
+class Diagnostics(Message, frozen=True, kw_only=True):
     """What a running guest uses."""
 
     state: ServerState
@@ -432,26 +433,27 @@ class Diagnostics(Message, kw_only=True):
     memory_used_mb: int = 0
 
 
-class Inspect(Message, kw_only=True):
+class Inspect(Message, frozen=True, kw_only=True):
     server_ids: tuple[str, ...] | None = None  # None = every server here; unknown ids come back as missing
 
 
-class Inspected(Message, kw_only=True):
+class Inspected(Message, frozen=True, kw_only=True):
     host: str
     epoch: str
     change: int
     servers: tuple[ServerStatus, ...]
 
 
-class Resync(Message, kw_only=True):
+class Resync(Message, frozen=True, kw_only=True):
     """Ask what changed.  ``since`` counts only within ``epoch``; in another epoch all is told again."""
 
     epoch: str = ""
     since: int = 0
     limit: int = 500
+    continued: bool = False  # the next page of an answer that said `more`: do not begin a full list again
 
 
-class Changes(Message, kw_only=True):
+class Changes(Message, frozen=True, kw_only=True):
     """Statuses changed after ``since``, oldest change first; removed servers come as ``missing``."""
 
     host: str
@@ -462,20 +464,20 @@ class Changes(Message, kw_only=True):
     more: bool = False
 
 
-class Nothing(Message, kw_only=True):
+class Nothing(Message, frozen=True, kw_only=True):
     """An answer without content."""
 
 
 # --- reports --------------------------------------------------------------------------------------
 
 
-class ServerReport(Message, kw_only=True):
+class ServerReport(Message, frozen=True, kw_only=True):
     host: str
     epoch: str
     status: ServerStatus
 
 
-class HostReport(Message, kw_only=True):
+class HostReport(Message, frozen=True, kw_only=True):
     status: HostStatus
 
 

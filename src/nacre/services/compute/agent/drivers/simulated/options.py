@@ -1,0 +1,30 @@
+"""What a simulated host pretends to be, and what is to go wrong on it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A call that is to fail.  `verb` is a method of the driver ("ensure", "stop"), `server` a part of the
+    server's name or id (empty: any)."""
+
+    verb: str
+    server: str = ""
+    message: str = "The simulated host was told to fail."
+    times: int | None = None  # None = for ever
+    outage: bool = False  # something that may pass, rather than a refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedOptions:
+    """Options of the simulated driver."""
+
+    vcpus: int = 64
+    memory_mb: int = 256 * 1024
+    disk_gb: int = 10_000
+    arch: str = "x86_64"
+    traits: tuple[str, ...] = ()  # besides those that every simulated host has
+    build_seconds: float = 0.0  # until a new server runs (fetching its image, as it were)
+    boot_seconds: float = 2.0  # until its console shows a login prompt
+    shutdown_seconds: float = 0.0  # until a guest that is asked has powered itself off
+    failures: tuple[Failure, ...] = field(default=())

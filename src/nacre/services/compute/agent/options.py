@@ -1,0 +1,21 @@
+"""How the agent itself behaves; each driver has options of its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOptions:
+    """Options of the compute agent."""
+
+    heartbeat_seconds: float = 10.0
+    refresh_seconds: float = 60.0
+    """How often everything is looked at although nothing was heard; a lost event costs no more than that."""
+    sweep_seconds: float = 3600.0
+    unused_image_seconds: float = 24 * 3600.0
+    """How long a cached image stays that no server uses."""
+    workers: int = 8
+    """How many commands are worked on at once."""
+    short_command_seconds: float = 60.0
+    """How long a caller waits for the commands that answer when they are done."""
+    resume_after_boot: bool = True
+    """Start the servers that ran when the machine went down."""
