@@ -1,0 +1,335 @@
+"""Check that the source has the shape that ARCHITECTURE.md promises: who knows one service knows all.
+
+Each rule is one function below; its docstring is the rule.  Every violation is printed as ``file:line:
+rule: text``, and the exit code is 1 if there is any.  What is too long today may be listed in
+shape_allowed.txt with its present length; that list only shrinks, so an entry that is larger than needed
+is a violation too.
+
+    python tools/shape.py [ROOT]
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+FILE_LINES = 500
+FUNCTION_LINES = 60
+ALLOWED = Path("tools/shape_allowed.txt")
+
+FILES = {"__init__", "service", "versions", "policy", "config", "errors", "client", "rpc"}
+FOLDERS = {"api", "app", "db", "tasks", "agent"}
+FORBIDDEN = {
+    "base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utilities", "utils",
+}  # fmt: skip
+
+#: Where SQL is written, besides the db folder of each service.
+SQL = ("kernel/db/", "kernel/tasks/", "kernel/quota.py", "kernel/testing/")
+#: Layers that never wait for a socket themselves.
+SYNCHRONOUS = {"app", "db", "tasks"}
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """One place that breaks one rule; `size` is what an entry of the allow-list may forgive."""
+
+    path: str
+    line: int
+    rule: str
+    text: str
+    name: str = ""
+    size: int = 0
+
+    @property
+    def subject(self) -> str:
+        """What the allow-list calls it: a file, or a function within one."""
+        return f"{self.path}::{self.name}" if self.name else self.path
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.rule}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its path below the root, and below src/nacre as `parts`."""
+
+    root: Path
+    path: Path
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path below src/nacre: ("services", "compute", "app", "servers.py")."""
+        return self.path.relative_to("src/nacre").parts
+
+    @property
+    def service(self) -> str | None:
+        """The name of the service that the file belongs to."""
+        return self.parts[1] if len(self.parts) > 2 and self.parts[0] == "services" else None
+
+    @property
+    def layer(self) -> str | None:
+        """The folder, or the file's own name, within the service: "app", "rpc"."""
+        return self.parts[2].removesuffix(".py") if self.service else None
+
+    @cached_property
+    def source(self) -> str:
+        """The text."""
+        return (self.root / self.path).read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The text, parsed; SyntaxError if that fails."""
+        return ast.parse(self.source, str(self.path))
+
+    def violation(self, line: int, rule: str, text: str, name: str = "", size: int = 0) -> Violation:
+        """Say that a line of this file breaks a rule."""
+        return Violation(self.path.as_posix(), line, rule, text, name, size)
+
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """Yield every imported module with its line; names imported from a package count as modules."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                if node.level:
+                    package = ("nacre", *self.parts)[: -node.level]
+                    module = ".".join([*package, *([module] if module else [])])
+                yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+# -- rules for each file ---------------------------------------------------------------------------
+
+
+def documented(module: Module) -> Iterator[Violation]:
+    """Every module begins with a docstring, and that with a sentence."""
+    if not module.source.strip():
+        return
+    text = ast.get_docstring(module.tree)
+    if not text:
+        yield module.violation(1, "docstring", "the module does not say what it is for")
+    elif text.split("\n\n")[0].rstrip()[-1] not in ".:?!":
+        yield module.violation(1, "docstring", "the first paragraph is not a sentence")
+
+
+def named(module: Module) -> Iterator[Violation]:
+    """A module's name says what is in it; only a driver's interface may be called base.py."""
+    for part in module.parts:
+        name = part.removesuffix(".py")
+        words = set(name.split("_"))
+        if not words & FORBIDDEN or (name == "base" and "drivers" in module.parts):
+            continue
+        word = min(words & FORBIDDEN)
+        yield module.violation(1, "name", f"{word!r} in {part!r} says nothing of what is inside; use a noun")
+        return
+
+
+def sized(module: Module) -> Iterator[Violation]:
+    """A file has at most 500 lines, a function at most 60; what is full is split by noun."""
+    lines = len(module.source.splitlines())
+    if lines > FILE_LINES:
+        text = f"the file has {lines} lines, more than {FILE_LINES}; split it by noun"
+        yield module.violation(1, "size", text, size=lines)
+    for name, node in _functions(module.tree):
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > FUNCTION_LINES:
+            text = f"{name} has {lines} lines, more than {FUNCTION_LINES}"
+            yield module.violation(node.lineno, "size", text, name, lines)
+
+
+def keeps_sql_in_db(module: Module) -> Iterator[Violation]:
+    """SQLAlchemy is imported only in the db folders and where the kernel itself stores things."""
+    if module.layer == "db" or "/".join(module.parts).startswith(SQL):
+        return
+    for line, imported in module.imports():
+        if imported.split(".")[0] == "sqlalchemy":
+            yield module.violation(line, "sql", "SQL is written in db/ only")
+
+
+def keeps_uvicorn_in_http(module: Module) -> Iterator[Violation]:
+    """Only the shell knows which web server runs it."""
+    if module.parts[:2] == ("kernel", "http"):
+        return
+    for line, imported in module.imports():
+        if imported.split(".")[0] == "uvicorn":
+            yield module.violation(line, "shell", "uvicorn is imported in kernel/http only")
+
+
+def keeps_versions_at_the_edge(module: Module) -> Iterator[Violation]:
+    """Microversions are known to api/ and the manifest; below them everything is a named argument."""
+    if module.service is None or module.layer in ("api", "service", "versions"):
+        return
+    table = f"nacre.services.{module.service}.versions"
+    for line, imported in module.imports():
+        if f"{imported}.".startswith(f"{table}."):
+            yield module.violation(line, "versions", "only api/ and service.py know microversions")
+
+
+def logs_rather_than_prints(module: Module) -> Iterator[Violation]:
+    """Only the command line and what assembles a cloud for it talk to a terminal."""
+    if module.parts[0] in ("cmd", "cloud"):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            yield module.violation(node.lineno, "print", "log it, or return it to whoever has a terminal")
+
+
+def stays_synchronous(module: Module) -> Iterator[Violation]:
+    """Decisions, queries and background work are plain functions; only edges that stream may be async."""
+    if module.layer not in SYNCHRONOUS:
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.AsyncFunctionDef):
+            yield module.violation(node.lineno, "async", f"{node.name} is async; {module.layer}/ is not")
+
+
+RULES: tuple[Callable[[Module], Iterator[Violation]], ...] = (
+    documented,
+    named,
+    sized,
+    keeps_sql_in_db,
+    keeps_uvicorn_in_http,
+    keeps_versions_at_the_edge,
+    logs_rather_than_prints,
+    stays_synchronous,
+)
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Yield every function with its dotted name."""
+    pending: list[tuple[str, ast.AST]] = [("", tree)]
+    while pending:
+        prefix, parent = pending.pop()
+        for node in ast.iter_child_nodes(parent):
+            name = prefix
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{prefix}.{node.name}" if prefix else node.name
+                if not isinstance(node, ast.ClassDef):
+                    yield name, node
+            pending.append((name, node))
+
+
+# -- rules for each service ------------------------------------------------------------------------
+
+
+def has_known_entries(root: Path, service: Path) -> Iterator[Violation]:
+    """At the top of a service are only the files and folders that every service may have."""
+    for entry in sorted((root / service).iterdir()):
+        name = entry.name
+        if name.startswith((".", "__pycache__")) or name == "py.typed":
+            continue
+        known = name in FOLDERS if entry.is_dir() else name.removesuffix(".py") in FILES
+        if not known:
+            text = "a service has no such part; see ARCHITECTURE.md, One service, inside"
+            yield Violation((service / name).as_posix(), 1, "place", text)
+
+
+def has_a_manifest(root: Path, service: Path) -> Iterator[Violation]:
+    """Every service says what it is in __init__.py and what it has in service.py."""
+    for name in ("__init__.py", "service.py"):
+        if not (root / service / name).is_file():
+            yield Violation((service / name).as_posix(), 1, "place", "every service has this file")
+
+
+def has_tables_in_one_file(root: Path, service: Path) -> Iterator[Violation]:
+    """A db folder has tables.py, so that the schema can be read in one place."""
+    folder = service / "db"
+    if (root / folder).is_dir() and not (root / folder / "tables.py").is_file():
+        yield Violation((folder / "tables.py").as_posix(), 1, "place", "tables are declared in this file")
+
+
+def shares_nouns(root: Path, service: Path) -> Iterator[Violation]:
+    """What is stored under a noun is decided on, or shown, or worked on under the same noun."""
+    nouns = {layer: _nouns(root / service / layer) for layer in FOLDERS}
+    for noun in sorted(nouns["db"] - {"tables", "migrations"}):
+        near = nouns["app"] | nouns["api"] | nouns["tasks"]
+        singular = noun.removesuffix("s")
+        if noun not in near and not any(name.startswith(singular) for name in nouns["tasks"]):
+            text = f"neither app/, api/ nor tasks/ has {noun}; layers share their nouns"
+            yield Violation((service / "db" / f"{noun}.py").as_posix(), 1, "nouns", text)
+
+
+def _nouns(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    names = {
+        entry.name.removesuffix(".py")
+        for entry in folder.iterdir()
+        if entry.is_dir() or entry.suffix == ".py"
+    }
+    return {name for name in names if not name.startswith("_")}
+
+
+SERVICE_RULES: tuple[Callable[[Path, Path], Iterator[Violation]], ...] = (
+    has_known_entries,
+    has_a_manifest,
+    has_tables_in_one_file,
+    shares_nouns,
+)
+
+
+# -- the whole -------------------------------------------------------------------------------------
+
+
+def check(root: Path) -> list[Violation]:
+    """Return everything under src/nacre that breaks a rule and is not forgiven by the allow-list."""
+    source = root / "src" / "nacre"
+    found: list[Violation] = []
+    for file in sorted(source.rglob("*.py")):
+        module = Module(root, file.relative_to(root))
+        try:
+            found += [violation for rule in RULES for violation in rule(module)]
+        except SyntaxError as error:
+            found.append(module.violation(error.lineno or 1, "syntax", str(error.msg)))
+    for service in sorted((source / "services").glob("[!._]*/")):
+        if any(service.rglob("*.py")):
+            relative = service.relative_to(root)
+            found += [violation for rule in SERVICE_RULES for violation in rule(root, relative)]
+    return sorted(_forgive(found, root))
+
+
+def _forgive(found: list[Violation], root: Path) -> Iterator[Violation]:
+    """Yield what the allow-list does not forgive, and what is wrong with the allow-list itself."""
+    allowed = _read_allowed(root)
+    needed: set[str] = set()
+    for violation in found:
+        line, size = allowed.get(violation.subject, (0, 0))
+        if violation.rule != "size" or violation.size > size:
+            yield violation
+            continue
+        needed.add(violation.subject)
+        if violation.size < size:
+            text = f"{violation.subject} has shrunk to {violation.size}; so must its entry"
+            yield Violation(ALLOWED.as_posix(), line, "allowed", text)
+    for subject, (line, size) in allowed.items():
+        if subject not in needed and not any(violation.subject == subject for violation in found):
+            yield Violation(
+                ALLOWED.as_posix(), line, "allowed", f"{subject} ({size}) needs no entry any more"
+            )
+
+
+def _read_allowed(root: Path) -> dict[str, tuple[int, int]]:
+    """Read the allow-list: subject → its line there and the size that it may have."""
+    file = root / ALLOWED
+    entries: dict[str, tuple[int, int]] = {}
+    if file.is_file():
+        for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            words = text.partition("#")[0].split()
+            if len(words) == 2:
+                entries[words[0]] = (number, int(words[1]))
+    return entries
+
+
+def main(arguments: list[str]) -> int:
+    """Print every violation; return the exit code."""
+    root = Path(arguments[0]) if arguments else Path(__file__).parents[1]
+    violations = check(root)
+    for violation in violations:
+        sys.stdout.write(f"{violation}\n")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
