@@ -229,11 +229,9 @@ class Commands:
             return None if record is None else VERBS[pending.verb].note(record, pending, outcome)
 
         record = self._records.change(server_id, note)
-        removed = pending.verb == rpc.REMOVE_SERVER.name and fault is None
-        status = self._watch.end(server_id)
-        if removed and record is not None and not record.pending:
+        if pending.verb == rpc.REMOVE_SERVER.name and fault is None:
             self._records.change(server_id, lambda now: now if now is None or now.pending else None)
-            self._watch.forget(server_id)
+        status = self._watch.end(server_id, record)
         with self._lock:
             futures = list(self._waiting.get(pending.command_id, ()))
         for future in futures:

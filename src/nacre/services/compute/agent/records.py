@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from nacre.kernel.errors import BadRequest
 from nacre.services.compute import rpc
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class Records:
     def change(self, server_id: str, function: Callable[[Record | None], Record | None]) -> Record | None:
         """Replace one record by what `function` makes of it; `None` means that there is none (any more)."""
         if not _ID.fullmatch(server_id):  # it becomes a file's name
-            raise ValueError(f"{server_id!r} is not an id of a server")
+            raise BadRequest(f"{server_id!r} is not an id of a server.")
         with self._lock:
             before = self._records.get(server_id)
             after = function(before)

@@ -7,6 +7,7 @@ again by `inspect` and `resync`, and the agent looks at everything anew once in 
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Collection
 
 from nacre.kernel.bus import Bus
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 #: The lane in which everything that is not a command of one server happens.
 LOOK = "look"
 
+#: For how many servers the last turn is known; an observation takes far less time than so many commands.
+TURNS_KEPT = 10_000
+
 POWERED_OFF = "The server is off although nobody asked for it: its guest powered itself off."
 
 
@@ -37,9 +41,8 @@ class Watch:
         self.log = StatusLog(host)
         self._lock = threading.Lock()
         self._tasks: dict[str, tuple[str, str]] = {}  # server id -> verb, words
-        self._turns: dict[
-            str, int
-        ] = {}  # grows when a command begins or ends: what was seen before is old then
+        self._turn = 0  # grows whenever any command begins or ends
+        self._turns: OrderedDict[str, int] = OrderedDict()  # server id -> its last turn
         self._dirty: set[str] = set()
         self._all_dirty = False
 
@@ -79,30 +82,36 @@ class Watch:
             if self._tasks.get(server_id) == (verb, words):
                 return
             self._tasks[server_id] = (verb, words)
-            self._turns[server_id] = self._turns.get(server_id, 0) + 1
+            self._take_turn(server_id)
         known = self.log.get(server_id)
         record = self._records.get(server_id)
         if record is not None:  # what it is has not been looked at, so that part stays as it was
             seen = _seen(known) if known is not None else MISSING
             self._publish(self._compose(server_id, record, seen))
 
-    def end(self, server_id: str) -> rpc.ServerStatus:
-        """Show what a command left: no task any more, and what the driver sees now."""
+    def end(self, server_id: str, record: Record | None) -> rpc.ServerStatus:
+        """Show what a command left: no task any more, and what the driver sees now.
+
+        `record` is the one with the command's outcome; after a removal it is no longer among the records.
+        """
         with self._lock:
             self._tasks.pop(server_id, None)
-            self._turns[server_id] = self._turns.get(server_id, 0) + 1
+            self._take_turn(server_id)
         try:
             seen = self._driver.inspect([server_id]).get(server_id, MISSING)
         except NacreError as error:
             log.warning("Cannot look at server %s now: %s (%s)", server_id, error, error.detail)
             known = self.log.get(server_id)
             seen = _seen(known) if known is not None else MISSING
-        return self._publish(self._compose(server_id, self._records.get(server_id), seen))
+        return self._publish(self._compose(server_id, record, seen))
 
-    def forget(self, server_id: str) -> None:
-        """Drop what is only needed while a server exists."""
-        with self._lock:
-            self._turns.pop(server_id, None)
+    def _take_turn(self, server_id: str) -> None:
+        """With the lock held: make what was seen of this server until now count as old."""
+        self._turn += 1
+        self._turns[server_id] = self._turn
+        self._turns.move_to_end(server_id)
+        if len(self._turns) > TURNS_KEPT:
+            self._turns.popitem(last=False)
 
     # --- looking ---
 
@@ -112,15 +121,15 @@ class Watch:
         A server whose command begins or ends meanwhile keeps what that command says of it.
         """
         with self._lock:
-            turns = dict(self._turns)
+            before = self._turn
         seen = self._driver.inspect(server_ids)
         if server_ids is None:
             server_ids = {*seen, *(record.server_id for record in self._records.all())}
-        return [self._judge(server_id, seen.get(server_id, MISSING), turns) for server_id in server_ids]
+        return [self._judge(server_id, seen.get(server_id, MISSING), before) for server_id in server_ids]
 
-    def _judge(self, server_id: str, seen: Observed, turns: dict[str, int]) -> rpc.ServerStatus:
+    def _judge(self, server_id: str, seen: Observed, before: int) -> rpc.ServerStatus:
         with self._lock:
-            old = self._turns.get(server_id) != turns.get(server_id)
+            old = self._turns.get(server_id, 0) > before
             busy = server_id in self._tasks
         known = self.log.get(server_id)
         if old and known is not None:
