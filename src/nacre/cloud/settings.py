@@ -1,0 +1,156 @@
+"""What kind of cloud this is: the [cloud] section, completed by the command line.
+
+The first start settles whatever nobody chose (a name, a mode, addresses that are free on this
+machine) and writes it to `nacre.toml`, so that the next start continues the same cloud.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import platform
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from nacre.cloud.options import Mode, Options, Ports, default_state
+from nacre.cloud.state import StateDirectory, write_private
+from nacre.kernel.config import ConfigError, ConfigFile
+from nacre.kernel.config import Options as Section
+
+EXTERNAL_CANDIDATES = ("203.0.113.0/24", "198.51.100.0/24", *(f"10.203.{n}.0/24" for n in range(256)))
+DEFAULT_LISTEN = "127.0.0.1"
+
+
+class CloudSection(Section):
+    """The section [cloud] of nacre.toml.
+
+    name           distinguishes clouds on one machine; network namespaces carry it
+    mode           real or simulated
+    listen, ports  where the APIs answer (standard, offset:N, single:PORT)
+    region         the region's name in the catalog
+    host           the name of this machine as a host of servers
+    external_cidr  the network of floating IPs
+    private_cidr   the demo project's own network
+    simulated_hosts  how many hosts a simulated cloud has
+    """
+
+    name: str | None = None
+    mode: str | None = None
+    listen: str = DEFAULT_LISTEN
+    ports: str = "standard"
+    region: str = "RegionOne"
+    host: str | None = None
+    external_cidr: str | None = None
+    private_cidr: str = "10.10.0.0/24"
+    simulated_hosts: int = 1
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything settled."""
+
+    name: str
+    mode: Mode
+    listen: str
+    ports: Ports
+    region: str
+    host: str
+    external_cidr: str
+    private_cidr: str
+    simulated_hosts: int
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether servers and packets are only modelled."""
+        return self.mode is Mode.SIMULATED
+
+
+def read(options: Options) -> tuple[CloudSection, ConfigFile]:
+    """Return the [cloud] section and the whole file; `--config` stands in for the state's own file."""
+    state = StateDirectory(options.state)
+    file = ConfigFile.read(options.config or state.config)
+    section = file.section("cloud", CloudSection)
+    if options.config and state.is_cloud:  # what the first start settled still holds
+        settled = ConfigFile.read(state.config).section("cloud", CloudSection)
+        section = msgspec.structs.replace(
+            section,
+            name=section.name or settled.name,
+            mode=section.mode or settled.mode,
+            external_cidr=section.external_cidr or settled.external_cidr,
+        )
+    return section, file
+
+
+def settle(options: Options, section: CloudSection, mode: Mode) -> Settings:
+    """Decide what nobody chose."""
+    try:
+        ports = options.ports or Ports.parse(section.ports)
+    except ValueError as error:
+        raise ConfigError(f"section [cloud]: ports: {error}") from None
+    return Settings(
+        name=section.name or _name_for(options.state),
+        mode=mode,
+        listen=options.listen or section.listen,
+        ports=ports,
+        region=section.region,
+        host=section.host or platform.node() or "localhost",
+        external_cidr=section.external_cidr or _free_network(mode),
+        private_cidr=section.private_cidr,
+        simulated_hosts=section.simulated_hosts,
+    )
+
+
+def remember(options: Options, settings: Settings) -> Options:
+    """Write nacre.toml at the first start; return options that need no guessing."""
+    state = StateDirectory(options.state)
+    if not state.is_cloud:
+        write_private(state.config, _TEMPLATE.format(settings=settings, ports=settings.ports))
+    return replace(options, mode=settings.mode)
+
+
+_TEMPLATE = """\
+# nacre's configuration.  Every key is optional; docs/reference names them all.
+
+[cloud]
+name = "{settings.name}"
+mode = "{settings.mode}"
+listen = "{settings.listen}"
+ports = "{ports}"
+region = "{settings.region}"
+host = "{settings.host}"
+external_cidr = "{settings.external_cidr}"
+private_cidr = "{settings.private_cidr}"
+simulated_hosts = {settings.simulated_hosts}
+"""
+
+
+def _name_for(state: Path) -> str:
+    """Name a cloud: plain for the default directory, else told apart by its path."""
+    if state == default_state():
+        return "nacre"
+    return "nacre-" + hashlib.sha256(str(state).encode()).hexdigest()[:6]
+
+
+def _free_network(mode: Mode) -> str:
+    """Choose a network for floating IPs to which this machine has no route yet."""
+    if mode is Mode.SIMULATED:
+        return EXTERNAL_CANDIDATES[0]
+    taken = _routed_networks()
+    for candidate in EXTERNAL_CANDIDATES:
+        network = ipaddress.ip_network(candidate)
+        if not any(network.overlaps(other) for other in taken):
+            return candidate
+    raise ConfigError("No network is free for floating IPs; set [cloud] external_cidr.")
+
+
+def _routed_networks() -> list[ipaddress.IPv4Network]:
+    """Return what this machine has routes to, the default route aside."""
+    listed = subprocess.run(["ip", "-j", "-4", "route"], capture_output=True, check=False).stdout
+    found = []
+    for route in msgspec.json.decode(listed or b"[]"):
+        destination = route.get("dst", "default")
+        if destination != "default":
+            found.append(ipaddress.IPv4Network(destination, strict=False))
+    return found
