@@ -251,6 +251,47 @@ def shares_nouns(root: Path, service: Path) -> Iterator[Violation]:
             yield Violation((service / "db" / f"{noun}.py").as_posix(), 1, "nouns", text)
 
 
+def names_what_it_needs(root: Path, service: Path) -> Iterator[Violation]:
+    """A service whose client is imported is named in the manifest's `needs`, and needs have no circle."""
+    source, name = service.parent, service.name
+    needs = _needs(root / service)
+    for file in sorted((root / service).rglob("*.py")):
+        module = Module(root, file.relative_to(root))
+        for line, imported in module.imports():
+            words = imported.split(".")
+            if words[:2] != ["nacre", "services"] or words[3:4] != ["client"]:
+                continue
+            if words[2] != name and words[2] not in needs:
+                yield module.violation(line, "needs", f"{words[2]} is not among the needs in service.py")
+    reached, pending = set(), list(needs)
+    while pending:
+        other = pending.pop()
+        if other not in reached:
+            reached.add(other)
+            pending += _needs(root / source / other)
+    if name in reached:
+        yield Violation(
+            (service / "service.py").as_posix(), 1, "needs", f"{name} needs itself through others"
+        )
+
+
+def _needs(service: Path) -> list[str]:
+    """Read the literal `needs=(...)` of a manifest."""
+    manifest = service / "service.py"
+    if not manifest.is_file():
+        return []
+    keywords = (
+        node for node in ast.walk(ast.parse(manifest.read_text("utf-8"))) if isinstance(node, ast.keyword)
+    )
+    return [
+        constant.value
+        for keyword in keywords
+        if keyword.arg == "needs"
+        for constant in ast.walk(keyword.value)
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+    ]
+
+
 def _nouns(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
@@ -267,6 +308,7 @@ SERVICE_RULES: tuple[Callable[[Path, Path], Iterator[Violation]], ...] = (
     has_a_manifest,
     has_tables_in_one_file,
     shares_nouns,
+    names_what_it_needs,
 )
 
 
@@ -284,9 +326,10 @@ def check(root: Path) -> list[Violation]:
         except SyntaxError as error:
             found.append(module.violation(error.lineno or 1, "syntax", str(error.msg)))
     for service in sorted((source / "services").glob("[!._]*/")):
-        if any(service.rglob("*.py")):
-            relative = service.relative_to(root)
-            found += [violation for rule in SERVICE_RULES for violation in rule(root, relative)]
+        if any(violation.rule == "syntax" for violation in found) or not any(service.rglob("*.py")):
+            continue
+        relative = service.relative_to(root)
+        found += [violation for rule in SERVICE_RULES for violation in rule(root, relative)]
     return sorted(_forgive(found, root))
 
 

@@ -113,6 +113,27 @@ def test_what_is_stored_may_be_worked_on_by_tasks_alone(write: Write, tmp_path: 
     assert violations(tmp_path) == []
 
 
+def manifest(*needs: str) -> str:
+    return DOC + f"MANIFEST = Manifest(name='x', needs={needs!r})\n"
+
+
+def test_a_client_is_used_only_by_those_who_need_it(write: Write, tmp_path: Path) -> None:
+    for part in ("__init__", "client"):
+        write(f"src/nacre/services/image/{part}.py", DOC)
+    write("src/nacre/services/image/service.py", manifest())
+    write(
+        "src/nacre/services/compute/app/servers.py",
+        DOC + "\nfrom nacre.services.image import client as images\n",
+    )
+    assert violations(tmp_path) == [("app/servers.py", 3, "needs")]
+    write("src/nacre/services/compute/service.py", manifest("image"))
+    assert violations(tmp_path) == []
+    write("src/nacre/services/image/service.py", manifest("network"))
+    write("src/nacre/services/network/__init__.py", DOC)
+    write("src/nacre/services/network/service.py", manifest("compute"))
+    assert [rule for _, _, rule in violations(tmp_path)] == ["needs"] * 3
+
+
 LONG = "def f():\n" + "    x = 1\n" * 60  # 61 lines
 
 
