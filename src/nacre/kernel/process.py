@@ -16,9 +16,9 @@ from typing import Protocol
 
 import msgspec
 
-from nacre.kernel import errors
+from nacre.kernel import errors, events
 from nacre.kernel.auth import Authenticator, CachingAuthenticator, Credentials, from_token_body
-from nacre.kernel.bus import Bus, MemoryBus
+from nacre.kernel.bus import Bus, MemoryBus, Subscription
 from nacre.kernel.client import Client, LocalClient, RemoteClient
 from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile, Options
@@ -105,6 +105,7 @@ class Process:
         self.options = self.config.section("process", ProcessOptions)
         self.clock = clock or Clock()
         self.bus: Bus = bus or MemoryBus()
+        self._owns_bus = bus is None
         self.service_user = service_user
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
@@ -113,7 +114,7 @@ class Process:
         self._clients: dict[str, Client] = {}
         self._token: tuple[str, datetime] | None = None
         self._token_lock = threading.Lock()
-        self._subscriptions: list[object] = []
+        self._subscriptions: list[Subscription] = []
         self.shell: Shell | None = None
         self.services: dict[str, Service] = {
             manifest.name: self._assemble(
@@ -159,6 +160,7 @@ class Process:
                 self._subscriptions.append(
                     self.bus.serve(service.name, service.manifest.rpc(service), group=service.name)
                 )
+            self._subscriptions += events.subscribe(service)
         for service in self.services.values():
             self._start_runner(service)
 
@@ -209,7 +211,9 @@ class Process:
             if service.runner is not None:
                 service.runner.stop()
         for subscription in self._subscriptions:
-            subscription.close()  # type: ignore[attr-defined]
+            subscription.close()
+        if self._owns_bus:
+            self.bus.close()
         self.pool.close()
         for service in self.services.values():
             service.db.close()
