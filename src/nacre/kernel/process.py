@@ -129,6 +129,9 @@ class Process:
 
     def _assemble(self, manifest: Manifest, overrides: Mapping[str, str]) -> Service:
         database = self.config.section("database", DatabaseOptions)
+        policy = Policy(manifest.policies, overrides)
+        for problem in policy.problems:
+            logger.warning("%s: %s", manifest.name, problem)
         url = (
             database.url.replace("{service}", manifest.name)
             if database.url
@@ -141,7 +144,7 @@ class Process:
             bus=self.bus,
             clock=self.clock,
             config=self.config.section(manifest.name, manifest.options),
-            policy=Policy(manifest.policies, overrides),
+            policy=policy,
         )
 
     # -- life ----------------------------------------------------------------------------------
