@@ -114,16 +114,22 @@ def documented(module: Module) -> Iterator[Violation]:
         yield module.violation(1, "docstring", "the first paragraph is not a sentence")
 
 
+def packaged(module: Module) -> Iterator[Violation]:
+    """Every folder with modules is a package; in any other folder import-linter sees nothing at all."""
+    for folder in list(module.path.parents)[: len(module.parts) - 1]:
+        if folder.name != "migrations" and not (module.root / folder / "__init__.py").is_file():
+            yield Violation(
+                (folder / "__init__.py").as_posix(), 1, "package", "every folder with modules has this file"
+            )
+
+
 def named(module: Module) -> Iterator[Violation]:
     """A module's name says what is in it; only a driver's interface may be called base.py."""
-    for part in module.parts:
-        name = part.removesuffix(".py")
-        words = set(name.split("_"))
-        if not words & FORBIDDEN or (name == "base" and "drivers" in module.parts):
-            continue
-        word = min(words & FORBIDDEN)
-        yield module.violation(1, "name", f"{word!r} in {part!r} says nothing of what is inside; use a noun")
-        return
+    name = module.path.parent.name if module.path.stem == "__init__" else module.path.stem
+    meaningless = sorted(set(name.split("_")) & FORBIDDEN)
+    if meaningless and not (name == "base" and "drivers" in module.parts):
+        text = f"{meaningless[0]!r} says nothing of what is inside; use a noun"
+        yield module.violation(1, "name", text)
 
 
 def sized(module: Module) -> Iterator[Violation]:
@@ -187,6 +193,7 @@ def stays_synchronous(module: Module) -> Iterator[Violation]:
 
 RULES: tuple[Callable[[Module], Iterator[Violation]], ...] = (
     documented,
+    packaged,
     named,
     sized,
     keeps_sql_in_db,
@@ -227,10 +234,9 @@ def has_known_entries(root: Path, service: Path) -> Iterator[Violation]:
 
 
 def has_a_manifest(root: Path, service: Path) -> Iterator[Violation]:
-    """Every service says what it is in __init__.py and what it has in service.py."""
-    for name in ("__init__.py", "service.py"):
-        if not (root / service / name).is_file():
-            yield Violation((service / name).as_posix(), 1, "place", "every service has this file")
+    """Every service says what it has in service.py."""
+    if not (root / service / "service.py").is_file():
+        yield Violation((service / "service.py").as_posix(), 1, "place", "every service has this file")
 
 
 def has_tables_in_one_file(root: Path, service: Path) -> Iterator[Violation]:
@@ -330,7 +336,7 @@ def check(root: Path) -> list[Violation]:
             continue
         relative = service.relative_to(root)
         found += [violation for rule in SERVICE_RULES for violation in rule(root, relative)]
-    return sorted(_forgive(found, root))
+    return sorted(set(_forgive(found, root)))
 
 
 def _forgive(found: list[Violation], root: Path) -> Iterator[Violation]:

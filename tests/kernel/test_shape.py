@@ -36,9 +36,12 @@ def write(tmp_path: Path) -> Write:
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+        for folder in file.relative_to(tmp_path).parents:
+            if folder.parts[:2] == ("src", "nacre") and "migrations" not in folder.parts:
+                (tmp_path / folder / "__init__.py").touch()
         return file
 
-    for part in ("__init__", "service", "versions", "db/tables", "db/servers", "app/servers", "api/servers"):
+    for part in ("service", "versions", "db/tables", "db/servers", "app/servers", "api/servers"):
         write(f"src/nacre/services/compute/{part}.py", DOC)
     return write
 
@@ -66,13 +69,13 @@ def test_a_service_of_the_right_shape_passes(write: Write, tmp_path: Path) -> No
     ("path", "text", "line", "rule"),
     [
         ("nova_compat.py", DOC, 1, "place"),
-        ("extras/servers.py", DOC, 1, "place"),
+        ("extras/__init__.py", DOC, 1, "place"),
         ("README.md", "Hello.", 1, "place"),
         ("app/scaling.py", "x = 1\n", 1, "docstring"),
         ("app/scaling.py", '"""Scaling servers\n\nUp and down."""\n', 1, "docstring"),
         ("app/server_utils.py", DOC, 1, "name"),
         ("app/manager.py", DOC, 1, "name"),
-        ("api/common/servers.py", DOC, 1, "name"),
+        ("api/common/__init__.py", DOC, 1, "name"),
         ("app/base.py", DOC, 1, "name"),
         ("app/scaling.py", DOC + "import os\nimport sqlalchemy.sql\n", 3, "sql"),
         ("app/scaling.py", DOC + "def f():\n    from sqlalchemy import select\n", 3, "sql"),
@@ -100,10 +103,18 @@ def test_a_wrong_file_is_found(
     assert violations(tmp_path) == [(place, line, rule)]
 
 
-@pytest.mark.parametrize("part", ["__init__.py", "service.py", "db/tables.py"])
-def test_a_missing_file_is_found(write: Write, tmp_path: Path, part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "rule"),
+    [
+        ("service.py", "place"),
+        ("db/tables.py", "place"),
+        ("__init__.py", "package"),
+        ("api/__init__.py", "package"),
+    ],
+)
+def test_a_missing_file_is_found(write: Write, tmp_path: Path, part: str, rule: str) -> None:
     (tmp_path / "src/nacre/services/compute" / part).unlink()
-    assert violations(tmp_path) == [(part, 1, "place")]
+    assert violations(tmp_path) == [(part, 1, rule)]
 
 
 def test_what_is_stored_may_be_worked_on_by_tasks_alone(write: Write, tmp_path: Path) -> None:
@@ -118,8 +129,7 @@ def manifest(*needs: str) -> str:
 
 
 def test_a_client_is_used_only_by_those_who_need_it(write: Write, tmp_path: Path) -> None:
-    for part in ("__init__", "client"):
-        write(f"src/nacre/services/image/{part}.py", DOC)
+    write("src/nacre/services/image/client.py", DOC)
     write("src/nacre/services/image/service.py", manifest())
     write(
         "src/nacre/services/compute/app/servers.py",
@@ -129,7 +139,6 @@ def test_a_client_is_used_only_by_those_who_need_it(write: Write, tmp_path: Path
     write("src/nacre/services/compute/service.py", manifest("image"))
     assert violations(tmp_path) == []
     write("src/nacre/services/image/service.py", manifest("network"))
-    write("src/nacre/services/network/__init__.py", DOC)
     write("src/nacre/services/network/service.py", manifest("compute"))
     assert [rule for _, _, rule in violations(tmp_path)] == ["needs"] * 3
 
