@@ -53,8 +53,11 @@ class Match(msgspec.Struct, frozen=True):
     value: Any
 
 
-def conditions(columns: Mapping[str, Any], wanted: Mapping[str, object]) -> list[ColumnElement[bool]]:
-    """Return the clauses for `query.where(*…)`; an unknown column is a mistake of the caller (KeyError)."""
+def conditions(columns: Any, wanted: Mapping[str, object]) -> list[ColumnElement[bool]]:
+    """Return the clauses for `query.where(*…)`, from a table's columns or a mapping of names to columns.
+
+    An unknown column is a mistake of the caller (KeyError).
+    """
     return [condition(columns[name], wish) for name, wish in wanted.items()]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, and_, false, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, and_, false, or_, select
 
 from nacre.kernel.db.records import build_all
 from nacre.kernel.db.transaction import Transaction
@@ -132,7 +132,10 @@ def _marker_values(
 ) -> tuple[Any, ...]:
     """Return the marker row's values of the sort keys."""
     lookup = select(*[each.column for each in walk]).select_from(*query.get_final_froms())
-    lookup = lookup.where(key == marker).limit(1)
+    counted = isinstance(key.type, Integer)
+    if counted and not marker.isdecimal():
+        raise MarkerNotFound(marker)
+    lookup = lookup.where(key == (int(marker) if counted else marker)).limit(1)
     row = tx.execute(lookup if visible is None else lookup.where(visible)).first()
     if row is None:
         raise MarkerNotFound(marker)

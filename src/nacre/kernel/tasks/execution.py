@@ -1,0 +1,282 @@
+"""Carry one claimed job as far as it goes: forward through its steps, or back through their undos.
+
+Each note in the database is written before the next thing begins, so that whoever finds the job
+after a crash knows where to go on.  Nothing here sleeps over an outage: a job that must wait is
+parked with the moment at which it is due again, and the worker goes free.
+"""
+
+import logging
+import random
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from nacre.kernel.db import Database
+from nacre.kernel.errors import NacreError, Unavailable
+from nacre.kernel.tasks import leases
+from nacre.kernel.tasks.tables import ClaimedJob, Failure, JobState, StepRecord
+from nacre.kernel.tasks.workflow import Run, Step, Wait, Workflow
+
+log = logging.getLogger(__name__)
+
+#: What passes by itself.  (A timeout of Python's own is an OSError.)
+OUTAGES = (Unavailable, OSError, subprocess.TimeoutExpired)
+
+#: What a row says of a step that has not been begun.
+NOT_BEGUN: dict[str, Any] = {
+    "begun_at": None,
+    "attempts": 0,
+    "crashes": 0,
+    "troubled_at": None,
+    "waits_for": None,
+    "error": None,
+}
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast and how often things are tried again, and how long they are remembered."""
+
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 60.0
+    #: How often a step may end in a way that nobody foresaw: a bug, or the death of the process.
+    crashes: int = 5
+    keep_seconds: float = 7 * 24 * 3600.0
+
+    def pause(self, tries: int) -> timedelta:
+        """Return how long to wait after so many tries: growing, and never in step with others."""
+        longest = min(self.longest_pause_seconds, self.first_pause_seconds * 2 ** min(tries - 1, 30))
+        return timedelta(seconds=longest * random.uniform(0.5, 1.0))
+
+
+def in_words(error: BaseException) -> str:
+    """Return an exception as people read it in a job's record."""
+    message = error.message if isinstance(error, NacreError) else str(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+class Execution:
+    """One job in the hands of one worker.
+
+    `call(function, *args)` calls a step (a rehearsal puts itself in between); `draining()` tells
+    whether the worker should let go after the present step.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        workflow: Workflow[Any],
+        job: ClaimedJob,
+        make_context: Callable[[ClaimedJob], Any],
+        *,
+        pace: Pace,
+        call: Callable[..., Any],
+        draining: Callable[[], bool],
+    ) -> None:
+        self.db, self.workflow, self.job = db, workflow, job
+        self._make_context, self._pace, self._call, self._draining = make_context, pace, call, draining
+        self._run = Run(job, workflow, job.updated_at)
+        self._is_ours = True
+
+    def carry_on(self) -> None:
+        """Do one thing after the other until the job has ended, waits, or the worker is to stop."""
+        try:
+            while self._is_ours:
+                if self._draining():
+                    self._park(JobState.QUEUED, timedelta())
+                elif self.job.ending is None:
+                    self._go_forward()
+                else:
+                    self._go_back()
+        except leases.LeaseLost:
+            log.warning("job %s (%s) has been taken over by another worker", self.job.id, self.job.kind)
+
+    @cached_property
+    def _ctx(self) -> Any:
+        return self._make_context(self.job)
+
+    def _ask(self, function: Callable[..., Any], *more: Any) -> Any:
+        """Call one of the workflow's functions."""
+        self._run.job, self._run.now = self.job, self.db.clock.now()
+        return self._call(function, self._ctx, self._run, *more)
+
+    # Forward
+
+    def _go_forward(self) -> None:
+        step = self._next_step()
+        if step is None:
+            self._end(JobState.DONE)
+        elif self.job.cancelled:
+            self._turn_back(JobState.CANCELLED, step, self._begun_before())
+        elif self.job.crashes >= self._pace.crashes:
+            failure = Failure(
+                step.name, "Interrupted", f"The work was interrupted again and again ({step.name})."
+            )
+            self._turn_back(JobState.FAILED, step, self._begun_before(), failure)
+        else:
+            self._take(step)
+
+    def _next_step(self, after: str | None = None) -> Step | None:
+        done = {after, *[record.step for record in self.job.history]}
+        return next((step for step in self.workflow.steps if step.name not in done), None)
+
+    def _begun_before(self) -> datetime | None:
+        """Return when an earlier worker began the present step, if one did."""
+        return self.job.begun_at or (self.job.updated_at if self.job.attempts else None)
+
+    def _take(self, step: Step) -> None:
+        begun_at = self._begun_before() or self.db.clock.now()
+        try:
+            outcome = self._ask(step.function)
+            result = None if isinstance(outcome, Wait) else msgspec.to_builtins(outcome)
+        except OUTAGES as error:
+            troubled_at = self.job.troubled_at or self.db.clock.now()
+            if (self.db.clock.now() - troubled_at).total_seconds() >= step.patience_seconds:
+                self._fail(step, begun_at, error)
+            else:
+                self._try_again(step.name, error, begun_at=begun_at, troubled_at=troubled_at)
+        except NacreError as error:
+            self._fail(step, begun_at, error)
+        except Exception as error:  # noqa: BLE001 - a bug of a step must end in the job's record
+            log.error("%s of job %s (%s) failed", step.name, self.job.id, self.job.kind, exc_info=error)
+            if self.job.crashes + 1 >= self._pace.crashes:
+                self._fail(step, begun_at, error)
+            else:
+                self._try_again(step.name, error, begun_at=begun_at, crashes=self.job.crashes + 1)
+        else:
+            if isinstance(outcome, Wait):
+                values = {**NOT_BEGUN, "begun_at": begun_at, "step": step.name, "waits_for": outcome.reason}
+                self._park(JobState.WAITING, timedelta(seconds=outcome.seconds), **values)
+            else:
+                self._finish(step, begun_at, result)
+
+    def _finish(self, step: Step, begun_at: datetime, result: Any) -> None:
+        """Note a step's result; the last one's note ends the job."""
+        now = self.db.clock.now()
+        record = StepRecord(
+            step=step.name, started_at=begun_at, ended_at=now, attempts=self.job.attempts + 1, result=result
+        )
+        following = self._next_step(after=step.name)
+        done = {
+            **NOT_BEGUN,
+            "history": [*self.job.history, record],
+            "step": following.name if following else None,
+        }
+        try:
+            if following is None:
+                self._end(JobState.DONE, done, heed_cancel=True)
+            else:
+                self._save(done, heed_cancel=True)
+        except leases.CancelRequested:
+            self._save({**done, "ending": JobState.CANCELLED, "cancelled": True})
+
+    # Back
+
+    def _fail(self, step: Step, begun_at: datetime, error: Exception) -> None:
+        detail = error.detail if isinstance(error, NacreError) else in_words(error)
+        message = error.message if isinstance(error, NacreError) else NacreError.message
+        self._turn_back(
+            JobState.FAILED, step, begun_at, Failure(step.name, type(error).__name__, message, detail)
+        )
+
+    def _turn_back(
+        self, ending: JobState, step: Step, begun_at: datetime | None, failure: Failure | None = None
+    ) -> None:
+        """Note that the job will end so, and that a step may have been left half done."""
+        history = self.job.history
+        error = f"{failure.kind}: {failure.detail or failure.message}" if failure else None
+        if begun_at is not None:
+            attempts = self.job.attempts + (failure is not None)
+            half = StepRecord(step=step.name, started_at=begun_at, attempts=attempts, error=error)
+            history = [*history, half]
+        self._save({**NOT_BEGUN, "ending": ending, "failure": failure, "history": history, "error": error})
+
+    def _go_back(self) -> None:
+        for place in reversed(range(len(self.job.history))):
+            if self.job.history[place].undone_at is None:
+                return self._undo(place)
+        return self._close()
+
+    def _undo(self, place: int) -> None:
+        record = self.job.history[place]
+        step = self.workflow.named(record.step)
+        if step is not None and step.undo is not None:
+            over, trouble = self._insist(record.step, step.undo)
+            if not over:
+                return
+            record = msgspec.structs.replace(record, undo_error=trouble)
+        history = list(self.job.history)
+        history[place] = msgspec.structs.replace(record, undone_at=self.db.clock.now())
+        self._save({**NOT_BEGUN, "step": record.step, "history": history})
+
+    def _close(self) -> None:
+        """Tell the resource how it ended."""
+        trouble = None
+        if self.job.ending is JobState.FAILED and self.workflow.failure is not None:
+            over, trouble = self._insist("on_failure", self.workflow.failure, self.job.failure)
+        elif self.job.ending is JobState.CANCELLED and self.workflow.cancellation is not None:
+            over, trouble = self._insist("on_cancel", self.workflow.cancellation)
+        else:
+            over = True
+        if over:
+            assert self.job.ending is not None
+            failure = self.job.failure
+            words = f"{failure.kind}: {failure.detail or failure.message}" if failure else None
+            self._end(self.job.ending, {"error": "; ".join(filter(None, [words, trouble])) or None})
+
+    def _insist(self, name: str, function: Callable[..., Any], *more: Any) -> tuple[bool, str | None]:
+        """Call what puts things back; return whether that is over, and what it could not put back.
+
+        Outages are borne for ever.  Anything else that goes wrong a few times in a row is written
+        down and left for people, because the rest must be put back too.
+        """
+        if self.job.crashes >= self._pace.crashes:
+            return True, f"{name} was interrupted again and again"
+        try:
+            self._ask(function, *more)
+        except OUTAGES as error:
+            self._try_again(name, error)
+        except Exception as error:  # noqa: BLE001 - as in _take
+            log.error("%s of job %s (%s) failed", name, self.job.id, self.job.kind, exc_info=error)
+            if self.job.crashes + 1 >= self._pace.crashes:
+                return True, f"{name}: {in_words(error)}"
+            self._try_again(name, error, crashes=self.job.crashes + 1)
+        else:
+            return True, None
+        return False, None
+
+    # Notes
+
+    def _try_again(self, step: str, error: Exception, **values: Any) -> None:
+        tries = self.job.attempts + 1
+        words = in_words(error)
+        self._park(
+            JobState.RETRYING, self._pace.pause(tries), step=step, attempts=tries, error=words, **values
+        )
+
+    def _park(self, state: JobState, pause: timedelta, **values: Any) -> None:
+        until = self.db.clock.now() + pause
+        self.db.run(leases.park, self.job, until, {"state": state, **values})
+        self._is_ours = False
+
+    def _end(
+        self, state: JobState, values: dict[str, Any] | None = None, *, heed_cancel: bool = False
+    ) -> None:
+        now = self.db.clock.now()
+        ended = {
+            "state": state,
+            "active": False,
+            "due_at": now + timedelta(seconds=self._pace.keep_seconds),
+            "owner": None,
+            "holds": None,
+            "ended_at": now,
+            "waits_for": None,
+        }
+        self._save({**(values or {}), **ended}, heed_cancel=heed_cancel)
+        self._is_ours = False
+
+    def _save(self, values: dict[str, Any], *, heed_cancel: bool = False) -> None:
+        self.job = self.db.run(leases.save, self.job, values, heed_cancel=heed_cancel)
