@@ -30,6 +30,7 @@ from nacre.kernel.ids import new_request_id
 from nacre.kernel.policy import Policy
 from nacre.kernel.pool import CompensatingPool
 from nacre.kernel.service import ANONYMOUS, Manifest, Service
+from nacre.kernel.tasks import Crew, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Process:
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
         )
+        self._crew = Crew(jobs_at_once=self.options.task_threads)
         self._elsewhere = dict(elsewhere or {})
         self._clients: dict[str, Client] = {}
         self._token: tuple[str, datetime] | None = None
@@ -171,8 +173,6 @@ class Process:
         manifest = service.manifest
         if not manifest.workflows and not manifest.reconcilers:
             return
-        from nacre.kernel.tasks import Runner
-
         service.runner = Runner(
             service.db,
             workflows=manifest.workflows,
@@ -181,7 +181,7 @@ class Process:
                 request_id=job.request_id, project_id=job.project_id, user_id=job.user_id
             ),
             owner=f"{socket.gethostname()}:{self.state}:{service.name}",
-            threads=self.options.task_threads,
+            crew=self._crew,
             clock=self.clock,
         )
         service.runner.start()
@@ -213,6 +213,7 @@ class Process:
         for service in self.services.values():
             if service.runner is not None:
                 service.runner.stop()
+        self._crew.close()
         for subscription in self._subscriptions:
             subscription.close()
         if self._owns_bus:
