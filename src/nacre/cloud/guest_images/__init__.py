@@ -76,9 +76,12 @@ def _build(name: str, recipe: ModuleType, directory: Path, progress: Progress) -
         with _workshop(directory, name) as workshop:
             sysroot = Sysroot(workshop / "sysroot", archive.download(packages, alone))
             sysroot.offer_tools(*disk.TOOLS)
-            unfinished = workshop / "image.qcow2"
-            recipe.build(sysroot, workshop, unfinished)
-            unfinished.rename(image)
+            results = workshop / "results"
+            results.mkdir()
+            recipe.build(sysroot, workshop, results / image.name)
+            # The image last, for where it is everything is.
+            for result in sorted(results.iterdir(), key=lambda path: path.suffix == image.suffix):
+                result.rename(directory / result.name)
         return image
 
 

@@ -82,7 +82,7 @@ def wanted(archive: Archive) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def build(sysroot: Sysroot, workshop: Path, target: Path) -> None:
-    """Write the image to `target`."""
+    """Write the image to `target`, and beside it its parts, for servers that boot a kernel of their own."""
     kernel = next((sysroot.directory / "boot").glob("vmlinuz-*"))
     early = workshop / "initramfs"
     early.write_bytes(initramfs.pack(_early_tree(sysroot, workshop / "early")))
@@ -92,6 +92,8 @@ def build(sysroot: Sysroot, workshop: Path, target: Path) -> None:
     config = FILES / "syslinux.cfg"
     disk.make_boot(sysroot, {"syslinux.cfg": config, "vmlinuz": kernel, "initramfs": early} | loader, boot)
     disk.assemble(sysroot, boot, root, target)
+    for part, source in (("vmlinuz", kernel), ("initramfs", early), ("ext4", root)):
+        run(["cp", "--sparse=always", source, target.with_suffix(f".{part}")])
 
 
 def _early_tree(sysroot: Sysroot, tree: Path) -> Path:
