@@ -1,0 +1,5 @@
+"""A network on paper: the same rows and promises as a real driver, no packets and no root."""
+
+from nacre.services.network.agent.drivers.simulated.driver import SimulatedDriver
+
+__all__ = ["SimulatedDriver"]
