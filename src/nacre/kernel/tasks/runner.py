@@ -62,8 +62,9 @@ class Runner:
         clock: Clock | None = None,
     ) -> None:
         self.db = db
-        self._make_context = make_context
-        self._pace = pace or Pace()
+        self.workflows = tuple(workflows)
+        self.make_context = make_context
+        self.pace = pace or Pace()
         prune = Reconciler("jobs_prune", PRUNE_EVERY_SECONDS, self._prune)
         self._reconcilers = {each.name: each for each in (*reconcilers, prune)}
         self._workflows = {each.name: each for each in workflows}
@@ -227,14 +228,14 @@ class Runner:
     def _carry_on(self, job: ClaimedJob) -> None:
         reconciler = self._reconcilers.get(job.kind)
         if reconciler is not None:
-            take_turn(self.db, reconciler, job, self._make_context, self.call)
+            take_turn(self.db, reconciler, job, self.make_context, self.call)
             return
         Execution(
             self.db,
             self._workflows[job.kind],
             job,
-            self._make_context,
-            pace=self._pace,
+            self.make_context,
+            pace=self.pace,
             call=self.call,
             draining=lambda: self._stopping,
         ).carry_on()
