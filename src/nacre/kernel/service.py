@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nacre.kernel.bus import Bus, Handlers
     from nacre.kernel.clock import Clock
     from nacre.kernel.db import Database, Schema
+    from nacre.kernel.policy.decisions import Kind
     from nacre.kernel.process import Process
     from nacre.kernel.tasks import Reconciler, Runner, Workflow
 
@@ -38,6 +39,7 @@ class Manifest:
     apis           the HTTP APIs it serves; the first is the one that other services call
     options        its section of the configuration
     policies       every rule with its default
+    policy_kinds   checks that its rules may use besides those of all services: kind → decision maker
     schema         its tables (with the kernel's `jobs` among them where it has background work)
     workflows, reconcilers   its background work
     rpc            the methods that it serves on the bus topic of its name
@@ -51,6 +53,7 @@ class Manifest:
     apis: tuple[Api, ...]
     policies: tuple[Rule, ...]
     options: type[Options] = Options
+    policy_kinds: Mapping[str, Kind] = field(default_factory=dict)
     schema: Schema | None = None
     workflows: tuple[Workflow[Any], ...] = ()
     reconcilers: tuple[Reconciler, ...] = ()
