@@ -1,0 +1,174 @@
+"""The connection to libvirtd, and whoever brings libvirtd back when it dies.
+
+libvirt wants one event loop per process; `_run_event_loop` is it, in one thread, for all drivers of the
+process. Per driver there is one keeper: a thread that sleeps until one of the two daemons ends (it watches
+their process descriptors, so it is told and need not ask) and then starts it again and connects anew.
+"""
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import libvirt
+
+from nacre.kernel.errors import BadRequest, Conflict, NacreError, NotFound, RemoteFailure, Unavailable
+from nacre.services.compute.agent.drivers.libvirt.private import DAEMONS, PrivateLibvirt
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 6
+LONGEST_PAUSE_SECONDS = 30.0
+
+_loop_lock = threading.Lock()
+_loop: threading.Thread | None = None
+
+MEANINGS: dict[int, type[NacreError]] = {
+    libvirt.VIR_ERR_NO_DOMAIN: NotFound,
+    libvirt.VIR_ERR_OPERATION_INVALID: Conflict,
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE: Conflict,
+    libvirt.VIR_ERR_AGENT_COMMAND_TIMEOUT: Conflict,
+    libvirt.VIR_ERR_AGENT_UNSYNCED: Conflict,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED: Conflict,
+    libvirt.VIR_ERR_OPERATION_UNSUPPORTED: Conflict,
+    libvirt.VIR_ERR_DEVICE_MISSING: NotFound,
+    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: BadRequest,
+    libvirt.VIR_ERR_XML_ERROR: BadRequest,
+    libvirt.VIR_ERR_XML_DETAIL: BadRequest,
+    libvirt.VIR_ERR_OPERATION_TIMEOUT: Unavailable,
+    libvirt.VIR_ERR_RPC: Unavailable,
+    libvirt.VIR_ERR_NO_CONNECT: Unavailable,
+    libvirt.VIR_ERR_INVALID_CONN: Unavailable,
+}
+
+
+def _run_event_loop() -> None:
+    """See that libvirt's event loop runs in this process; must come before any connection."""
+    global _loop
+    with _loop_lock:
+        if _loop is not None:
+            return
+        libvirt.virEventRegisterDefaultImpl()
+        libvirt.registerErrorHandler(lambda _context, _error: None, None)  # it would print to stderr
+
+        def turn() -> None:
+            while True:
+                try:
+                    libvirt.virEventRunDefaultImpl()
+                except Exception:  # noqa: BLE001 - without this loop every connection of the process hangs
+                    log.exception("libvirt's event loop failed once")
+
+        _loop = threading.Thread(target=turn, name="libvirt-events", daemon=True)
+        _loop.start()
+
+
+@contextmanager
+def meanings(what: str) -> Iterator[None]:
+    """Raise libvirt's errors as meanings; `what` says in words what did not work."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        kind = MEANINGS.get(error.get_error_code(), RemoteFailure)
+        if error.get_error_domain() == libvirt.VIR_FROM_RPC:
+            kind = Unavailable
+        raise kind(what, detail=f"libvirt: {error}") from error
+
+
+class Connection:
+    """A connection that comes back."""
+
+    def __init__(
+        self,
+        private: PrivateLibvirt,
+        connected: Callable[["libvirt.virConnect"], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """`connected` is called with each new connection, `changed` after it came or went."""
+        self._private, self._connected, self._changed = private, connected, changed
+        self._lock = threading.Lock()
+        self._connection: libvirt.virConnect | None = None
+        self._closing = False
+        self._bell, self._ring = -1, -1
+        self._keeper: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start the daemons where they do not run, connect, and keep it so."""
+        _run_event_loop()
+        with self._lock:
+            if self._connection is None:
+                self._connect()
+            if self._keeper is None:
+                self._bell, self._ring = os.pipe()
+                self._keeper = threading.Thread(target=self._keep, name="libvirt-keeper", daemon=True)
+                self._keeper.start()
+
+    def get(self) -> "libvirt.virConnect":
+        """Return the connection; `Unavailable` while there is none."""
+        connection = self._connection
+        if connection is None:
+            raise Unavailable("The hypervisor's daemon is away; it is being started again.")
+        return connection
+
+    def close(self) -> None:
+        """Let go.  The daemons go on."""
+        with self._lock:
+            if self._keeper is None:
+                return
+            self._closing = True
+            os.write(self._ring, b"x")
+            keeper, self._keeper = self._keeper, None
+        keeper.join(10.0)
+        with self._lock:
+            os.close(self._bell)
+            os.close(self._ring)
+            connection, self._connection = self._connection, None
+            self._closing = False
+        if connection is not None:
+            with suppress(libvirt.libvirtError):
+                connection.close()
+
+    def _connect(self) -> None:
+        self._private.start()
+        with meanings("The hypervisor's daemon does not answer."):
+            connection = libvirt.open(self._private.uri)
+            connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+            self._connected(connection)
+        self._connection = connection
+
+    def _keep(self) -> None:
+        pause: float | None = None
+        while not self._wait_for_trouble(pause):
+            with self._lock:
+                if self._closing:
+                    return
+                old, self._connection = self._connection, None
+            if old is not None:
+                log.warning("A daemon of libvirt ended; starting it again. Guests go on.")
+                with suppress(libvirt.libvirtError):
+                    old.close()
+            try:
+                with self._lock:
+                    self._connect()
+                pause = None
+            except NacreError as error:
+                log.error("libvirt cannot be brought back: %s (%s)", error, error.detail)
+                pause = min(LONGEST_PAUSE_SECONDS, 2 * (pause or 0.5))
+            self._changed()
+
+    def _wait_for_trouble(self, pause: float | None) -> bool:
+        """Wait until a daemon ends (or, after a failure, for a pause); True when the keeper is to go home."""
+        descriptors = []
+        for daemon in DAEMONS:
+            pid = self._private.pid(daemon)
+            with suppress(ProcessLookupError, TypeError):
+                descriptors.append(os.pidfd_open(pid))  # type: ignore[arg-type]
+        if len(descriptors) < len(DAEMONS) and pause is None:
+            pause = 0.0  # one has ended already
+        try:
+            ready, _, _ = select.select([self._bell, *descriptors], [], [], pause)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return self._bell in ready

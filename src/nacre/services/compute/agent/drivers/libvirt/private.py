@@ -1,0 +1,207 @@
+"""A libvirtd and a virtlogd of nacre's own, which live apart from whatever libvirt the machine has.
+
+libvirt's directories are compiled in (/etc/libvirt, /run/libvirt, /var/lib/libvirt ...).  So each daemon is
+started in a mount namespace in which these are directories of ours (`enclosure`).  Seen from outside,
+everything is below one directory::
+
+    etc/ lib/ log/ cache/      what libvirt keeps (definitions, saved memory, logs, probed capabilities)
+    run/                       sockets and pid files; emptied when the machine was restarted
+
+Guests are children of libvirtd only in name: they go on when it dies.  A new libvirtd, in a new mount
+namespace with the same directories, finds them by the files in ``run/``.  Operators reach it with ``virsh
+-c 'qemu+unix:///system?socket=<directory>/run/libvirt-sock'``.
+"""
+
+import contextlib
+import logging
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from nacre.kernel.errors import Unavailable
+from nacre.services.compute.agent.drivers.libvirt import enclosure
+from nacre.services.compute.agent.drivers.libvirt.options import LibvirtOptions
+
+log = logging.getLogger(__name__)
+
+PLACES = {
+    "etc": "/etc/libvirt",
+    "lib": "/var/lib/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+    "run": "/run/libvirt",
+}
+DAEMONS = ("virtlogd", "libvirtd")  # in the order in which they must start
+START_SECONDS = 30.0
+SOCKET_PATH_LIMIT = 107  # sun_path
+
+
+class PrivateLibvirt:
+    """The pair of daemons below one directory.  Starting what runs already does nothing."""
+
+    def __init__(self, directory: Path, options: LibvirtOptions, boot_id: str) -> None:
+        self.directory = directory
+        self.socket = directory / "run" / "libvirt-sock"
+        self._options = options
+        self._boot_id = boot_id
+
+    @property
+    def uri(self) -> str:
+        return f"qemu+unix:///system?socket={self.socket}"
+
+    def start(self) -> None:
+        """See that both daemons run and answer."""
+        self._prepare()
+        for daemon in DAEMONS:
+            if self.pid(daemon) is None:
+                self._launch(daemon)
+
+    def stop(self) -> None:
+        """End both daemons.  Guests that run go on, and are found again by the next start."""
+        for daemon in reversed(DAEMONS):
+            pid = self.pid(daemon)
+            if pid is None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                descriptor = os.pidfd_open(pid)
+                try:
+                    os.kill(pid, signal.SIGTERM)
+                    if not select.select([descriptor], [], [], 10.0)[0]:
+                        log.warning("%s (pid %d) does not end", daemon, pid)
+                finally:
+                    os.close(descriptor)
+
+    def pid(self, daemon: str) -> int | None:
+        """Return the daemon's process id while it runs, and is ours rather than the machine's."""
+        file = self.directory / "run" / f"{daemon}.pid"
+        try:
+            pid = int(file.read_text())
+            # Its own view of the pid file must be this very file: so neither a stranger with a recycled
+            # number nor the machine's libvirtd passes.
+            seen = os.stat(f"/proc/{pid}/root{PLACES['run']}/{daemon}.pid")
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ValueError):
+            return None
+        return pid if os.path.samestat(seen, file.stat()) and name == daemon and state != "Z" else None
+
+    def devices(self) -> set[str] | None:
+        """Name the network devices that guests can be plugged into, as libvirtd sees them; None = unknown."""
+        try:
+            lines = Path(f"/proc/{self.pid('libvirtd')}/net/dev").read_text().splitlines()
+        except OSError:
+            return None
+        return {line.partition(":")[0].strip() for line in lines[2:]}
+
+    def _prepare(self) -> None:
+        if len(str(self.socket)) > SOCKET_PATH_LIMIT:
+            raise Unavailable(
+                "The state directory's path is too long for the sockets in it.",
+                detail=f"{self.socket} has more than {SOCKET_PATH_LIMIT} characters",
+            )
+        for daemon in DAEMONS:
+            if shutil.which(daemon, path=_search_path()) is None:
+                raise Unavailable(f"{daemon} is not installed on this host.")
+        self._empty_after_boot()
+        for name in PLACES:
+            (self.directory / name).mkdir(parents=True, exist_ok=True, mode=0o755)
+        self._configure()
+
+    def _empty_after_boot(self) -> None:
+        """What ``run/`` says of processes is true only until the machine is restarted."""
+        run, mark = self.directory / "run", self.directory / "run" / "boot_id"
+        if run.exists() and (not mark.exists() or mark.read_text() != self._boot_id):
+            shutil.rmtree(run)
+        run.mkdir(parents=True, exist_ok=True)
+        mark.write_text(self._boot_id)
+
+    def _configure(self) -> None:
+        identity = self.directory / "host_uuid"
+        if not identity.exists():
+            _write(identity, str(uuid.uuid4()))
+        options = self._options
+        etc = self.directory / "etc"
+        _write(
+            etc / "libvirtd.conf",
+            'auth_unix_ro = "none"\nauth_unix_rw = "none"\n'
+            'unix_sock_group = "root"\nunix_sock_ro_perms = "0700"\nunix_sock_rw_perms = "0700"\n'
+            'log_outputs = "3:file:/var/log/libvirt/libvirtd.log"\n'
+            f'host_uuid = "{identity.read_text().strip()}"\n',
+        )
+        _write(
+            etc / "qemu.conf",
+            f'user = "{options.user}"\ngroup = "{options.user}"\n'
+            'security_driver = "none"\nremember_owner = 0\n'
+            f"dynamic_ownership = {0 if options.user == 'root' else 1}\n"
+            'namespaces = []\nstdio_handler = "logd"\n'
+            + ("" if options.cgroups else "cgroup_controllers = []\n"),
+        )
+        _write(
+            etc / "virtlogd.conf",
+            'log_outputs = "3:file:/var/log/libvirt/virtlogd.log"\n'
+            f"max_size = {max(4096, options.console_log_bytes // 2)}\nmax_backups = 1\n",
+        )
+
+    def _launch(self, daemon: str) -> None:
+        """Start one daemon; it puts itself into the background once it is ready."""
+        command = [sys.executable, "-I", enclosure.__file__]
+        if self._options.netns:
+            command += ["--netns", namespace_path(self._options.netns)]
+        for name, target in PLACES.items():
+            Path(target).mkdir(parents=True, exist_ok=True)  # something to put ours in the place of
+            command += ["--bind", str(self.directory / name), target]
+        command += ["--", daemon, "--daemon", "--pid-file", f"{PLACES['run']}/{daemon}.pid"]
+        command += ["--config", f"{PLACES['etc']}/{daemon}.conf"]
+        output = self.directory / "log" / f"{daemon}.start"
+        with output.open("wb") as out:
+            # Not a pipe: the daemon would keep it open, and waiting for its end would never end.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={"PATH": _search_path(), "LC_ALL": "C"},
+            )
+            try:
+                status = process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                status = -1
+        if status != 0:
+            raise Unavailable(
+                f"{daemon} does not start.", detail=output.read_text(errors="replace").strip()[-2000:]
+            )
+        self._await(daemon)
+
+    def _await(self, daemon: str) -> None:
+        """Wait for the moment between "in the background" and "pid file written and socket there"."""
+        socket = self.directory / "run" / ("libvirt-sock" if daemon == "libvirtd" else "virtlogd-sock")
+        ends_at = time.monotonic() + START_SECONDS
+        while self.pid(daemon) is None or not socket.exists():
+            if time.monotonic() > ends_at:
+                raise Unavailable(f"{daemon} does not come up.")
+            time.sleep(0.01)
+        log.info("Started %s (pid %s) below %s", daemon, self.pid(daemon), self.directory)
+
+
+def namespace_path(name: str) -> str:
+    """Return the file of a network namespace that is given by name or path."""
+    return name if name.startswith("/") else f"/run/netns/{name}"
+
+
+def _search_path() -> str:
+    return os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.rename(path)
