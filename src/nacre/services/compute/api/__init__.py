@@ -1,0 +1,1 @@
+"""The edge of compute: what requests may say and what answers show, one file per resource."""

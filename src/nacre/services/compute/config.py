@@ -1,0 +1,43 @@
+"""Options of the compute control plane: the section [compute] of the configuration."""
+
+from __future__ import annotations
+
+from nacre.kernel.config import Options
+
+
+class ComputeOptions(Options):
+    """What an operator may set; sizes and limits are those that OpenStack's users expect."""
+
+    # quotas for projects that have no limits of their own; -1 = no limit
+    quota_instances: int = 10
+    quota_cores: int = 20
+    quota_ram_mb: int = 50 * 1024
+    quota_metadata_items: int = 128
+    quota_key_pairs: int = 100
+    quota_server_groups: int = 10
+    quota_server_group_members: int = 10
+    quota_injected_files: int = 5
+    quota_injected_file_content_bytes: int = 10 * 1024
+    quota_injected_file_path_bytes: int = 255
+
+    # scheduling
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
+    reserved_host_memory_mb: int = 512
+    reserved_host_disk_gb: int = 0
+    reserved_host_cpus: int = 0
+    hosts_asked_of_placement: int = 1000
+    build_attempts: int = 3
+
+    # hosts
+    host_down_seconds: float = 60.0
+    default_availability_zone: str = "nova"
+    build_timeout_seconds: float = 1800.0
+    shutdown_timeout_seconds: float = 60.0
+    port_binding_wait_seconds: float = 300.0
+
+    # API
+    max_list: int = 1000
+    force_config_drive: bool = False
+    dhcp_domain: str = "novalocal"

@@ -1,0 +1,1 @@
+"""Compute's state: tables, records, and all of its SQL."""

@@ -1,0 +1,122 @@
+"""Hosts as compute knows them: what their agents reported, what operators decided, the zones they are in."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from nacre.kernel.db import Transaction
+from nacre.kernel.ids import new_id
+from nacre.services.compute import rpc
+from nacre.services.compute.db.tables import aggregate_hosts, aggregates, hosts
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A machine that runs a compute agent."""
+
+    name: str
+    id: str
+    service_id: str
+    hypervisor_hostname: str
+    status: rpc.HostStatus
+    reported_at: datetime
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    epoch: str
+    change: int
+    inventory: dict[str, Any] | None
+    created_at: datetime
+
+    def is_up(self, now: datetime, down_after_seconds: float) -> bool:
+        """Tell whether its agent can be expected to answer."""
+        return not self.forced_down and (now - self.reported_at).total_seconds() <= down_after_seconds
+
+
+class Aggregate(msgspec.Struct, frozen=True):
+    """A set of hosts with properties in common; one of them may be an availability zone."""
+
+    id: int
+    uuid: str
+    name: str
+    properties: dict[str, str]
+    created_at: datetime
+    updated_at: datetime | None
+    hosts: tuple[str, ...] = ()
+
+
+_ALL = select(*[hosts.c[name] for name in Host.__struct_fields__])
+
+
+def find(tx: Transaction, name: str) -> Host | None:
+    """Return a host by its name, or None."""
+    return tx.find(_ALL.where(hosts.c.name == name), Host)
+
+
+def several(tx: Transaction, names: Collection[str]) -> dict[str, Host]:
+    """Return those of these hosts that are known, by name."""
+    if not names:
+        return {}
+    found = tx.all(_ALL.where(hosts.c.name.in_(list(names))), Host)
+    return {host.name: host for host in found}
+
+
+def every(tx: Transaction) -> list[Host]:
+    """Return all hosts, by name."""
+    return tx.all(_ALL.order_by(hosts.c.name), Host)
+
+
+def by_provider(tx: Transaction, ids: Collection[str]) -> dict[str, Host]:
+    """Return hosts by the id of their resource provider."""
+    if not ids:
+        return {}
+    return {host.id: host for host in tx.all(_ALL.where(hosts.c.id.in_(list(ids))), Host)}
+
+
+def record_status(tx: Transaction, status: rpc.HostStatus) -> Host:
+    """Keep what a host reported; a host that was unknown is known from now on."""
+    now = tx.now()
+    seen = {"status": status, "reported_at": now, "hypervisor_hostname": status.hypervisor_hostname}
+    if not tx.update(hosts, status.host, seen):
+        tx.insert_if_absent(
+            hosts,
+            {
+                **seen,
+                "name": status.host,
+                "id": new_id(),
+                "service_id": new_id(),
+                "disabled": False,
+                "disabled_reason": None,
+                "forced_down": False,
+                "epoch": "",
+                "change": 0,
+                "inventory": None,
+                "created_at": now,
+            },
+        )
+    host = find(tx, status.host)
+    assert host is not None
+    return host
+
+
+def update(tx: Transaction, name: str, **values: object) -> bool:
+    """Change what is kept of a host; tell whether it is known."""
+    return bool(tx.update(hosts, hosts.c.name == name, values))
+
+
+def delete(tx: Transaction, name: str) -> None:
+    """Forget a host."""
+    tx.delete(aggregate_hosts, aggregate_hosts.c.host == name)
+    tx.delete(hosts, hosts.c.name == name)
+
+
+def all_aggregates(tx: Transaction) -> list[Aggregate]:
+    """Return every aggregate with its hosts."""
+    members: dict[int, list[str]] = {}
+    for aggregate_id, host in tx.execute(select(aggregate_hosts).order_by(aggregate_hosts.c.host)):
+        members.setdefault(aggregate_id, []).append(host)
+    columns = [aggregates.c[name] for name in Aggregate.__struct_fields__ if name != "hosts"]
+    found = tx.all(select(*columns).order_by(aggregates.c.id), Aggregate)
+    return [msgspec.structs.replace(each, hosts=tuple(members.get(each.id, ()))) for each in found]

@@ -1,0 +1,73 @@
+"""The network cards of servers, with what network last said about each: the cache that lists read."""
+
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy import and_, select
+
+from nacre.kernel.db import Transaction
+from nacre.services.compute.db.tables import Address, SubnetCopy, server_nics
+
+
+class Nic(msgspec.Struct, frozen=True):
+    """One network card, and its port as we last heard of it."""
+
+    server_id: str
+    port_id: str
+    position: int
+    network_id: str
+    network_name: str
+    mac_address: str
+    mtu: int | None
+    tag: str | None
+    owned: bool
+    status: str
+    addresses: list[Address]
+    subnets: list[SubnetCopy]
+    security_groups: list[str]
+
+
+_ALL = select(*[server_nics.c[name] for name in Nic.__struct_fields__])
+_IN_ORDER = (server_nics.c.server_id, server_nics.c.position, server_nics.c.port_id)
+
+
+def of_server(tx: Transaction, server_id: str) -> list[Nic]:
+    """Return a server's network cards in order."""
+    return tx.all(_ALL.where(server_nics.c.server_id == server_id).order_by(*_IN_ORDER), Nic)
+
+
+def of_servers(tx: Transaction, server_ids: Collection[str]) -> dict[str, list[Nic]]:
+    """Return the network cards of several servers."""
+    found: dict[str, list[Nic]] = {server_id: [] for server_id in server_ids}
+    query = _ALL.where(server_nics.c.server_id.in_(list(server_ids))).order_by(*_IN_ORDER)
+    for nic in tx.all(query, Nic):
+        found[nic.server_id].append(nic)
+    return found
+
+
+def by_port(tx: Transaction, port_id: str) -> Nic | None:
+    """Return the network card of a port, if a server has it."""
+    return tx.find(_ALL.where(server_nics.c.port_id == port_id), Nic)
+
+
+def replace(tx: Transaction, server_id: str, nics: Collection[Nic]) -> None:
+    """Make these the server's only network cards."""
+    tx.delete(server_nics, server_nics.c.server_id == server_id)
+    tx.insert_all(server_nics, [_values(nic) for nic in nics])
+
+
+def put(tx: Transaction, nic: Nic) -> None:
+    """Add one network card, or change it."""
+    tx.delete(server_nics, (nic.server_id, nic.port_id))
+    tx.insert(server_nics, _values(nic))
+
+
+def delete(tx: Transaction, server_id: str, port_id: str) -> bool:
+    """Remove one network card; tell whether it was there."""
+    which = and_(server_nics.c.server_id == server_id, server_nics.c.port_id == port_id)
+    return bool(tx.delete(server_nics, which))
+
+
+def _values(nic: Nic) -> dict[str, object]:
+    addresses = [text for each in nic.addresses for text in (each.address, *each.floating)]
+    return {**msgspec.structs.asdict(nic), "ip_text": f" {' '.join(addresses)} "}

@@ -1,0 +1,265 @@
+"""Servers in the database: one, many, and the few writes that change them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+
+from nacre.kernel.db import Match, Page, Sort, Transaction, conditions, page
+from nacre.services.compute import rpc
+from nacre.services.compute.db.tables import (
+    FlavorCopy,
+    ImageCopy,
+    NetworkWish,
+    TaskState,
+    VmState,
+    server_group_members,
+    server_metadata,
+    server_nics,
+    server_tags,
+    servers,
+)
+from nacre.services.compute.errors import ServerNotFound
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A server, whole."""
+
+    id: str
+    project_id: str
+    user_id: str
+    name: str
+    hostname: str
+    flavor_id: str
+    flavor: FlavorCopy
+    vcpus: int
+    memory_mb: int
+    reservation_id: str
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    image_id: str | None = None
+    image: ImageCopy | None = None
+    key_name: str | None = None
+    public_key: str | None = None
+    key_type: str | None = None
+    user_data: str | None = None
+    config_drive: bool = False
+    admin_password: str | None = None
+    injected_files: dict[str, str] | None = None
+    network_wishes: list[NetworkWish] = []
+    security_groups: list[str] = []
+    scheduler_hints: dict[str, Any] = {}
+    pinned_zone: str | None = None
+    wanted_host: str | None = None
+    launch_index: int = 0
+    root_device: str | None = "/dev/vda"
+    disk_config: str = "MANUAL"
+    access_ipv4: str | None = None
+    access_ipv6: str | None = None
+    vm_state: VmState = VmState.BUILDING
+    task_state: TaskState | None = None
+    power_state: int = 0
+    progress: int = 0
+    host: str | None = None
+    hypervisor_hostname: str | None = None
+    hypervisor_name: str | None = None
+    zone: str | None = None
+    power: rpc.Power = rpc.Power.RUNNING
+    revision: int = 1
+    root_generation: int = 1
+    locked: bool = False
+    locked_by: str | None = None
+    locked_reason: str | None = None
+    launched_at: datetime | None = None
+    terminated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    deleted: bool = False
+
+    def __repr__(self) -> str:  # a row holds a password and user data
+        return f"Server(id={self.id!r}, name={self.name!r}, {self.vm_state}/{self.task_state})"
+
+
+class StateWish(msgspec.Struct, frozen=True):
+    """A vm_state, and the task states that may or may not go with it: one way to have a status."""
+
+    vm_state: VmState
+    tasks: tuple[TaskState, ...] = ()
+    without: bool = False  # True: any task, or none, except these
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which servers a list is to hold; what is None or empty is not asked for."""
+
+    project_id: str | None = None
+    deleted: bool | None = False
+    columns: dict[str, object] = {}
+    states: tuple[StateWish, ...] | None = None
+    metadata: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    tags_any: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
+    not_tags_any: tuple[str, ...] = ()
+    ip: str | None = None
+    changes_since: datetime | None = None
+    changes_before: datetime | None = None
+
+
+_COLUMNS = [servers.c[name] for name in Server.__struct_fields__]
+_ALL = select(*_COLUMNS)
+_NEWEST_FIRST = (Sort("created_at", "desc"), Sort("id", "desc"))
+
+
+def find(tx: Transaction, server_id: str, *, deleted: bool = False) -> Server | None:
+    """Return a server, or None; one that was deleted only if asked for."""
+    query = _ALL.where(servers.c.id == server_id)
+    return tx.find(query if deleted else query.where(servers.c.deleted.is_(False)), Server)
+
+
+def get(tx: Transaction, server_id: str, *, deleted: bool = False) -> Server:
+    """Return a server, or raise ServerNotFound."""
+    found = find(tx, server_id, deleted=deleted)
+    if found is None:
+        raise ServerNotFound(server_id)
+    return found
+
+
+def lock(tx: Transaction, server_id: str) -> Server:
+    """Hold a server's row and return it as it is now; raises ServerNotFound."""
+    tx.lock(servers, server_id)
+    return get(tx, server_id)
+
+
+def several(tx: Transaction, server_ids: Collection[str]) -> list[Server]:
+    """Return those of these servers that exist."""
+    if not server_ids:
+        return []
+    return tx.all(_ALL.where(servers.c.id.in_(list(server_ids)), servers.c.deleted.is_(False)), Server)
+
+
+def index(tx: Transaction, wanted: Wanted, asked: Page) -> list[Server]:
+    """Return one page of servers, the newest first unless the page says otherwise."""
+    asked = msgspec.structs.replace(asked, sort=_complete(asked.sort))
+    visible = servers.c.project_id == wanted.project_id if wanted.project_id else None
+    return page(tx, _select(wanted), Server, servers, asked, visible=visible)
+
+
+def _complete(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
+    """Add the default order behind what was asked for."""
+    if not sort:
+        return _NEWEST_FIRST
+    asked_for = {each.key for each in sort}
+    return sort + tuple(each for each in _NEWEST_FIRST if each.key not in asked_for)
+
+
+def _select(wanted: Wanted) -> Select[Any]:
+    query = _ALL.where(*conditions(servers.c, wanted.columns))
+    if wanted.project_id is not None:
+        query = query.where(servers.c.project_id == wanted.project_id)
+    if wanted.deleted is not None:
+        query = query.where(servers.c.deleted.is_(wanted.deleted))
+    if wanted.states is not None:
+        query = query.where(or_(*[_state_condition(wish) for wish in wanted.states]))
+    if wanted.changes_since is not None:
+        query = query.where(servers.c.updated_at >= wanted.changes_since)
+    if wanted.changes_before is not None:
+        query = query.where(servers.c.updated_at <= wanted.changes_before)
+    for key, value in wanted.metadata.items():
+        query = query.where(
+            exists().where(
+                server_metadata.c.server_id == servers.c.id,
+                server_metadata.c.key == key,
+                server_metadata.c.value == value,
+            )
+        )
+    if wanted.ip is not None:
+        holds = server_nics.c.ip_text.contains(wanted.ip, autoescape=True)
+        query = query.where(exists().where(server_nics.c.server_id == servers.c.id, holds))
+    return query.where(*_tag_conditions(wanted))
+
+
+def _state_condition(wish: StateWish) -> ColumnElement[bool]:
+    state = servers.c.vm_state == wish.vm_state
+    if wish.without:
+        if not wish.tasks:
+            return state
+        return and_(state, or_(servers.c.task_state.is_(None), servers.c.task_state.not_in(wish.tasks)))
+    return and_(state, servers.c.task_state.in_(wish.tasks))
+
+
+def _tag_conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    def has(*tags: str) -> ColumnElement[bool]:
+        return exists().where(server_tags.c.server_id == servers.c.id, server_tags.c.tag.in_(tags))
+
+    clauses: list[ColumnElement[bool]] = [has(tag) for tag in wanted.tags]
+    if wanted.tags_any:
+        clauses.append(has(*wanted.tags_any))
+    if wanted.not_tags:
+        clauses.append(~and_(*[has(tag) for tag in wanted.not_tags]))
+    if wanted.not_tags_any:
+        clauses.append(~has(*wanted.not_tags_any))
+    return clauses
+
+
+def insert(
+    tx: Transaction,
+    server: Server,
+    *,
+    metadata: dict[str, str],
+    tags: Sequence[str] = (),
+    group_id: str | None = None,
+) -> None:
+    """Add a server with its metadata, tags and group."""
+    tx.insert(servers, server)
+    tx.insert_all(
+        server_metadata,
+        [{"server_id": server.id, "key": key, "value": value} for key, value in metadata.items()],
+    )
+    tx.insert_all(server_tags, [{"server_id": server.id, "tag": tag} for tag in tags])
+    if group_id is not None:
+        tx.insert(server_group_members, {"group_id": group_id, "server_id": server.id})
+
+
+def update(tx: Transaction, server_id: str, **values: Any) -> None:
+    """Change a server; the moment of the change is noted for `changes-since`."""
+    tx.update(servers, server_id, {**values, "updated_at": tx.now()})
+
+
+def record_power_state(tx: Transaction, server_id: str, power_state: int) -> None:
+    """Note what the hypervisor says where that is all there is to note."""
+    tx.update(servers, server_id, {"power_state": power_state, "updated_at": tx.now()})
+
+
+def usage(tx: Transaction, project_id: str) -> dict[str, int]:
+    """Count what a project uses of its quota: instances, cores, ram."""
+    query = select(
+        func.count(servers.c.id),
+        func.coalesce(func.sum(servers.c.vcpus), 0),
+        func.coalesce(func.sum(servers.c.memory_mb), 0),
+    ).where(servers.c.project_id == project_id, servers.c.deleted.is_(False))
+    instances, cores, ram = tx.execute(query).one()
+    return {"instances": int(instances), "cores": int(cores), "ram": int(ram)}
+
+
+def hosts_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, str]:
+    """Return where these servers are, for those that are anywhere."""
+    if not server_ids:
+        return {}
+    query = select(servers.c.id, servers.c.host).where(
+        servers.c.id.in_(list(server_ids)), servers.c.host.is_not(None), servers.c.deleted.is_(False)
+    )
+    return dict(tx.execute(query).tuples().all())
+
+
+def on_host(tx: Transaction, host: str) -> list[Server]:
+    """Return every server that a host should have."""
+    return tx.all(_ALL.where(servers.c.host == host, servers.c.deleted.is_(False)), Server)
+
+
+def forget_deleted(tx: Transaction, before: datetime, limit: int = 500) -> int:
+    """Remove rows of servers that were deleted before a moment; return how many."""
+    old = conditions(servers.c, {"deleted": True, "deleted_at": Match("lt", before)})
+    ids = tx.scalars(select(servers.c.id).where(*old).limit(limit))
+    return tx.delete(servers, servers.c.id.in_(ids)) if ids else 0

@@ -1,0 +1,129 @@
+"""What can go wrong in compute, as conditions that a caller can tell apart.
+
+Several sentences are the ones that users of OpenStack search the web for; those are kept word for word.
+"""
+
+from __future__ import annotations
+
+from nacre.kernel import errors
+
+
+class ServerNotFound(errors.NotFound):
+    def __init__(self, server_id: str) -> None:
+        super().__init__(f"Instance {server_id} could not be found.")
+
+
+class FlavorNotFound(errors.NotFound):
+    def __init__(self, flavor_id: str) -> None:
+        super().__init__(f"Flavor {flavor_id} could not be found.")
+
+
+class BadFlavorReference(errors.BadReference):
+    def __init__(self, flavor_id: str) -> None:
+        super().__init__(f"Flavor {flavor_id} could not be found.")
+
+
+class FlavorExists(errors.Conflict):
+    def __init__(self, what: str, value: str) -> None:
+        super().__init__(f"Flavor with {what} {value} already exists.")
+
+
+class ExtraSpecNotFound(errors.NotFound):
+    def __init__(self, flavor_id: str, key: str) -> None:
+        super().__init__(f"Flavor {flavor_id} has no extra specs with key {key}.")
+
+
+class FlavorAccessNotFound(errors.NotFound):
+    def __init__(self, flavor_id: str, project_id: str) -> None:
+        super().__init__(f"Flavor access not found for {flavor_id} / {project_id} combination.")
+
+
+class FlavorAccessExists(errors.Conflict):
+    def __init__(self, flavor_id: str, project_id: str) -> None:
+        super().__init__(
+            f"Flavor access already exists for flavor {flavor_id} and project {project_id} combination."
+        )
+
+
+class KeypairNotFound(errors.NotFound):
+    def __init__(self, name: str, user_id: str) -> None:
+        super().__init__(f"Keypair {name} not found for user {user_id}")
+
+
+class KeypairExists(errors.Conflict):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key pair '{name}' already exists.")
+
+
+class ImageNotUsable(errors.BadReference):
+    """The image cannot make this server."""
+
+
+class NetworkNotUsable(errors.BadReference):
+    """The networks of a request cannot be had."""
+
+
+class NetworkAmbiguous(errors.Conflict):
+    message = "Multiple possible networks found, use a Network ID to be more specific."
+
+
+class PortInUse(errors.Conflict):
+    def __init__(self, port_id: str) -> None:
+        super().__init__(f"Port {port_id} is still in use.")
+
+
+class ServerIsLocked(errors.Conflict):
+    def __init__(self, server_id: str) -> None:
+        super().__init__(f"Instance {server_id} is locked")
+
+
+class WrongState(errors.Conflict):
+    """The server is not in a state that allows this; says which part of the state is in the way."""
+
+    def __init__(self, server_id: str, action: str, attribute: str, state: str | None) -> None:
+        super().__init__(f"Cannot '{action}' instance {server_id} while it is in {attribute} {state}")
+        self.attribute, self.state = attribute, state
+
+
+class ServerNotReady(errors.Conflict):
+    def __init__(self, server_id: str) -> None:
+        super().__init__(f"Instance {server_id} is not ready")
+
+
+class NoValidHost(errors.NacreError):
+    """No host can take the server; the detail names for each host what spoke against it."""
+
+    def __init__(self, reason: str, *, detail: str | None = None) -> None:
+        super().__init__(f"No valid host was found. {reason}", detail=detail)
+
+
+class HostRefused(errors.NacreError):
+    """A host took the server and could not make it so."""
+
+
+class ServerSuperseded(errors.Conflict):
+    """What was to be done with the server is not wanted any more."""
+
+
+class MetadataItemNotFound(errors.NotFound):
+    message = "Metadata item was not found"
+
+
+class TagNotFound(errors.NotFound):
+    def __init__(self, server_id: str, tag: str) -> None:
+        super().__init__(f"Server {server_id} has no tag '{tag}'")
+
+
+class ActionNotFound(errors.NotFound):
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"Action {request_id} not found")
+
+
+class InterfaceNotFound(errors.NotFound):
+    def __init__(self, server_id: str, port_id: str) -> None:
+        super().__init__(f"Instance {server_id} does not have a port with id {port_id}")
+
+
+class GroupNotFound(errors.BadReference):
+    def __init__(self, group_id: str) -> None:
+        super().__init__(f"Instance group {group_id} could not be found.")
