@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["nacre.kernel.testing.databases"]
+
 HERE = Path(__file__).parent
 GUEST_LANES = 2  # files that boot real guests share so many lanes, whatever the number of workers
 

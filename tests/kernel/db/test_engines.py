@@ -32,8 +32,6 @@ from nacre.kernel.db import (
     prepare,
 )
 
-pytest_plugins = ["nacre.kernel.testing.databases"]
-
 
 class Colour(StrEnum):
     RED = "red"

@@ -14,7 +14,18 @@ from nacre.kernel.errors import Conflict, Unavailable
 from nacre.kernel.tasks import JobState, Runner, Wait
 from nacre.kernel.testing.workflows import Killed
 
-FATES = ["works", "outage", "late outage", "refusal", "bug", "wait", "killed", "late killed", "cancel"]
+FATES = [
+    "works",
+    "outage",
+    "late outage",
+    "refusal",
+    "bug",
+    "wait",
+    "killed",
+    "late killed",
+    "cancel",
+    "cancel killed",
+]
 FUNCTIONS = ["ground", "walls", "roof", "dig_away", "pull_down", "uncover", "leave_ruin", "leave_lawn"]
 UNDOING = FUNCTIONS[3:]
 
@@ -32,7 +43,7 @@ class Theatre(Runner):
     def call(self, function, *args):
         name = function.__name__
         fate = next(self.fates.get(name, iter(())), "works")
-        if fate == "cancel":
+        if fate.startswith("cancel"):
             self.db.run(tasks.cancel, ("house", "h"))
         elif fate == "refusal":
             raise Conflict("refused")
@@ -45,7 +56,7 @@ class Theatre(Runner):
         outcome = function(*args)
         if fate == "late outage":
             raise ConnectionResetError
-        if fate == "late killed":
+        if fate in ("late killed", "cancel killed"):
             raise Killed
         return Wait(60, "news") if fate == "wait" else outcome
 

@@ -12,8 +12,6 @@ from nacre.kernel.errors import Conflict, Unavailable
 from nacre.kernel.tasks import JobState, Run, Wait, Workflow
 from nacre.kernel.tasks.tables import jobs
 
-pytest_plugins = ["nacre.kernel.testing.databases"]
-
 
 def workflow(**options) -> tuple[Workflow[Plan], list[str]]:
     """Return a workflow that digs, and the diary of what its functions did."""

@@ -5,9 +5,11 @@ database of its own; `sqlite_url` gives SQLite alone, which is enough for most. 
 Debian's, started when the first test asks for them, without network ports (they listen on sockets
 in their directories), without durability, and stopped at the end of the session.
 
-    pytest_plugins = ["nacre.kernel.testing.databases"]          # in a top-level conftest.py
+    def test_servers_are_paged(database_url):
+        db = Database(database_url, synchronous="OFF")
+        …
 
-    def test_servers_are_paged(database_url): …
+(tests/conftest.py lists this module as a plugin.)
 """
 
 import os

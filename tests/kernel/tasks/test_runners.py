@@ -1,0 +1,296 @@
+"""Several workers at one table of jobs: each job is one worker's at a time, and none is forgotten."""
+
+import os
+import threading
+import time
+from collections import Counter
+
+import pytest
+from town import BUILD, Plan, Town
+
+from nacre.kernel import tasks
+from nacre.kernel.db import Database
+from nacre.kernel.tasks import Crew, JobState, Pace, Reconciler, Report, Wait, Workflow
+
+PATIENT = 20.0
+
+
+def eventually(holds, what="it") -> None:
+    """Wait until something holds; fail only when it does not for very long."""
+    deadline = time.monotonic() + PATIENT
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} never came about"
+        time.sleep(0.005)
+
+
+def test_two_processes_share_the_work(make_town):
+    """Forty jobs of ten resources, two processes with threads: nothing twice, nothing side by side."""
+    inside: Counter[str] = Counter()
+    calls: Counter[tuple[str, str]] = Counter()
+    troubles: list[str] = []
+    lock = threading.Lock()
+    flow = Workflow("flow", input=Plan)
+
+    def step(name: str):
+        def work(ctx, run):
+            house = run.resource[1]
+            with lock:
+                inside[house] += 1
+                calls[run.input.house_id, name] += 1
+                if inside[house] > 1:
+                    troubles.append(f"two at {house}")
+            time.sleep(0.001)
+            with lock:
+                inside[house] -= 1
+            return Wait(0.01, "a moment") if calls[run.input.house_id, name] == 1 and name == "b" else None
+
+        work.__name__ = name
+        flow.step()(work)
+
+    for name in "abc":
+        step(name)
+    one, two = make_town(), make_town()
+    for town in (one, two):
+        town.runner([flow], threads=4, look_every_seconds=0.1).start()
+    ids = []
+
+    def start(town: Town, thread: int) -> None:
+        for n in range(10):
+            plan, resource = Plan(f"{thread}-{n}"), ("house", str(n))
+            ids.append(town.db.run(tasks.start, flow, plan, resource=resource))
+
+    starters = [threading.Thread(target=start, args=(town, n)) for n, town in enumerate((one, two, one, two))]
+    for thread in starters:
+        thread.start()
+    for thread in starters:
+        thread.join()
+    eventually(lambda: all(one.job(each).state is JobState.DONE for each in ids))
+    assert troubles == []
+    assert len(calls) == 40 * 3
+    assert {name: {calls[key] for key in calls if key[1] == name} for name in "abc"} == {
+        "a": {1},
+        "b": {2},
+        "c": {1},
+    }
+
+
+def test_a_job_started_elsewhere_is_found_without_being_told(make_town):
+    here, there = make_town(), make_town()
+    there.runner(look_every_seconds=0.05).start()
+    job_id = here.build("h")
+    eventually(lambda: here.job(job_id).state is JobState.DONE)
+
+
+def test_who_slept_through_the_end_of_the_lease_can_write_no_more(make_town):
+    """The first worker stalls; the second takes over and finishes; the first's result is refused."""
+    slow, quick = make_town(), make_town()
+    stalled, go_on = threading.Event(), threading.Event()
+    flow = Workflow("flow", input=Plan)
+
+    @flow.step()
+    def step(ctx, run):
+        if ctx.db is slow.db:
+            stalled.set()
+            go_on.wait(PATIENT)
+        return "slow" if ctx.db is slow.db else "quick"
+
+    job_id = slow.build("h", flow)
+    runner = slow.runner([flow])
+    thread = threading.Thread(target=runner.run_due)
+    thread.start()
+    assert stalled.wait(PATIENT)
+    quick.runner([flow]).run_due()
+    assert slow.job(job_id).state is JobState.RUNNING
+    quick.clock.turn(seconds=120)
+    quick.runners[0].run_due()
+    go_on.set()
+    thread.join()
+    job = slow.job(job_id)
+    assert job.state is JobState.DONE
+    assert [(r.result, r.attempts) for r in job.history] == [("quick", 2)]
+
+
+def test_the_lease_of_a_long_step_is_renewed(town):
+    other = Town(str(town.db.url))
+    flow = Workflow("flow", input=Plan)
+    calls = []
+
+    @flow.step()
+    def step(ctx, run):
+        calls.append(run.attempt)
+        time.sleep(1.0)
+
+    for each in (town, other):
+        each.runner([flow], crew=Crew(lease_seconds=0.3), look_every_seconds=0.05).start()
+    job_id = town.build("h", flow)
+    eventually(lambda: town.job(job_id).state is JobState.DONE)
+    other.close()
+    assert calls == [1]
+
+
+def test_a_process_takes_over_from_its_former_self_at_once_but_not_from_a_living_one(town):
+    entered, leave = threading.Event(), threading.Event()
+    flow = Workflow("flow", input=Plan)
+    calls = []
+
+    @flow.step()
+    def step(ctx, run):
+        calls.append(run.attempt)
+        if run.attempt == 1:
+            entered.set()
+            leave.wait(PATIENT)
+
+    first = town.runner([flow], owner="host:/state")
+    job_id = town.build("h", flow)
+    thread = threading.Thread(target=first.run_due)
+    thread.start()
+    assert entered.wait(PATIENT)
+    living = town.runner([flow], owner="host:/state")
+    living.run_due()
+    assert calls == [1]
+    assert first._lock is not None
+    os.close(first._lock)  # what the kernel does when a process dies
+    first._lock = None
+    town.runner([flow], owner="somebody else").run_due()
+    assert calls == [1]
+    town.runners[-1].stop()
+    town.runner([flow], owner="host:/state").run_due()
+    assert calls == [1, 2]
+    leave.set()
+    thread.join()
+    assert town.job(job_id).state is JobState.DONE
+
+
+def test_a_stopped_runner_puts_its_jobs_back_after_the_step(town):
+    entered, leave = threading.Event(), threading.Event()
+    flow = Workflow("flow", input=Plan)
+
+    @flow.step()
+    def first(ctx, run):
+        entered.set()
+        leave.wait(PATIENT)
+        return "kept"
+
+    @flow.step()
+    def second(ctx, run):
+        return run.result(first)
+
+    job_id = town.build("h", flow)
+    runner = town.runner([flow])
+    runner.start()
+    assert entered.wait(PATIENT)
+    stopping = threading.Thread(target=runner.stop)
+    stopping.start()
+    eventually(lambda: runner._stopping)
+    leave.set()
+    stopping.join()
+    job = town.job(job_id)
+    assert (job.state, job.step, job.owner) == (JobState.QUEUED, "second", None)
+    town.runner([flow]).run_due()
+    assert [record.result for record in town.job(job_id).history] == ["kept", "kept"]
+
+
+def test_more_jobs_than_workers_all_get_their_turn(town):
+    runner = town.runner(threads=2)
+    ids = [town.build(f"h{n}") for n in range(30)]
+    runner.start()
+    eventually(lambda: all(town.job(each).state is JobState.DONE for each in ids))
+
+
+def test_one_crew_works_for_many_services(tmp_path):
+    crew = Crew(jobs_at_once=3)
+    towns = [Town(f"sqlite:///{tmp_path}/{n}.db") for n in range(5)]
+    for town in towns:
+        town.runner(crew=crew).start()
+    ids = [(town, town.build(f"h{n}")) for n in range(6) for town in towns]
+    eventually(lambda: all(town.job(each).state is JobState.DONE for town, each in ids))
+    for town in towns:
+        town.close()
+    crew.close()
+
+
+def test_a_database_that_was_away_is_looked_at_again(town, monkeypatch):
+    runner = town.runner(look_every_seconds=0.05)
+    runner.start()
+    connect = Database._begin
+
+    def away(self, writes):
+        raise tasks.runner.Unavailable("away")
+
+    monkeypatch.setattr(Database, "_begin", away)
+    runner.wake()
+    time.sleep(0.2)
+    monkeypatch.setattr(Database, "_begin", connect)
+    job_id = town.build("h", BUILD)
+    eventually(lambda: town.job(job_id).state is JobState.DONE)
+
+
+class TestReconcilers:
+    def test_turns(self, town):
+        reports = iter([Report(found=3, healed=2, left=1, notes=("one is odd",)), None])
+        turns = []
+
+        def sync(ctx):
+            turns.append(ctx.request_id)
+            report = next(reports, "broken")
+            if report == "broken":
+                raise ZeroDivisionError
+            return report
+
+        runner = town.runner(reconcilers=[Reconciler("sync", 60, sync)])
+        runner.run_due()
+        (job,) = town.db.read(tasks.jobs.for_resource, ("reconciler", "sync"))
+        assert (job.state, job.waits_for) == (JobState.WAITING, "its next turn")
+        assert job.report == Report(found=3, healed=2, left=1, notes=("one is odd",))
+        assert runner.run_due() == 0
+        town.clock.turn(seconds=61)
+        runner.run_due()
+        assert town.job(job.id).report == Report()
+        for failures in (1, 2):
+            town.clock.turn(seconds=61)
+            runner.run_due()
+            assert town.job(job.id).attempts == failures
+            assert "ZeroDivisionError" in (town.job(job.id).error or "")
+        assert len(turns) == 4
+        town.db.run(tasks.wake, kind="sync")
+        assert runner.run_due() == 1
+
+    def test_one_turn_at_a_time_and_one_row(self, make_town):
+        inside = []
+        most = []
+
+        def sync(ctx):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.005)
+            inside.pop()
+
+        towns = [make_town(), make_town()]
+        for town in towns:
+            town.runner(
+                reconcilers=[Reconciler("sync", 0.001, sync)], threads=3, look_every_seconds=0.01
+            ).start()
+        eventually(lambda: len(most) >= 20)
+        for town in towns:
+            town.close()
+        assert set(most) == {1}
+
+    def test_a_reconciler_that_became_more_frequent_does_not_sleep_out_its_old_turn(self, town):
+        turns = []
+        town.runner(reconcilers=[Reconciler("sync", 86400, turns.append)]).run_due()
+        town.runner(reconcilers=[Reconciler("sync", 60, turns.append)]).run_due()
+        town.clock.turn(seconds=61)
+        town.runners[-1].run_due()
+        assert len(turns) == 2
+
+
+def test_pauses_grow_and_are_bounded():
+    pace = Pace(first_pause_seconds=1, longest_pause_seconds=60)
+    assert 0.5 <= pace.pause(1).total_seconds() <= 1
+    assert 4 <= pace.pause(4).total_seconds() <= 8
+    assert 30 <= pace.pause(10_000).total_seconds() <= 60
+
+
+def test_kinds_have_different_names(town):
+    with pytest.raises(ValueError, match="same name"):
+        town.runner([BUILD, BUILD])
