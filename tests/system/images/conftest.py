@@ -31,3 +31,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def tiny_image() -> Path:
     """The tiny image of today's packages."""
     return guest_images.build_tiny(guest_images.cache_directory(), print)
+
+
+@pytest.fixture(scope="session")
+def debian_image() -> Path:
+    """The Debian image of today's packages."""
+    return guest_images.build_debian(guest_images.cache_directory(), print)

@@ -51,6 +51,12 @@ def test_root_file_system_fills_the_disk(guest: Guest) -> None:
     assert kilobytes > 2.8 * GIB
 
 
+def test_loads_what_is_asked_of_the_kernel(guest: Guest) -> None:
+    guest.ssh("ip link add link eth0 name eth0.5 type vlan id 5 && ip link delete eth0.5")
+    refused = guest.ssh("mount -t nfs4 -o vers=4.1 10.61.0.1:/ /mnt 2>&1 || true")
+    assert "Connection refused" in refused  # there is no such server here, but the kernel knows how
+
+
 def test_agent_answers_and_sets_passwords(guest: Guest) -> None:
     before = guest.ssh("grep ^root: /etc/shadow")
     guest.ask_agent("guest-set-user-password", username="root", password="bmV3IHdvcmQ=", crypted=False)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+from nacre.cloud import packages
 from nacre.cloud.guest_images import debian, disk, tiny
 from nacre.cloud.guest_images.sysroot import Archive, CannotBuild, Sysroot, fingerprint
 
@@ -44,7 +45,7 @@ def find_debian(directory: Path) -> Path | None:
 def build_tiny(directory: Path, progress: Progress) -> Path:
     """Build the tiny image from today's packages, unless it is there; return where it is.
 
-    Needs neither root nor anything installed but apt and qemu-img.  About ten seconds.
+    Needs neither root nor anything installed but apt and qemu-utils.  About ten seconds.
     """
     return _build("tiny", tiny, directory, progress)
 
@@ -52,7 +53,7 @@ def build_tiny(directory: Path, progress: Progress) -> Path:
 def build_debian(directory: Path, progress: Progress) -> Path:
     """Build the Debian image from today's packages, unless it is there; return where it is.
 
-    Needs root and mmdebstrap.  About a minute.
+    Needs root; installs mmdebstrap.  About a minute.
     """
     return _build("debian", debian, directory, progress)
 
@@ -65,20 +66,20 @@ def _find(name: str, recipe: ModuleType, directory: Path) -> Path | None:
 def _build(name: str, recipe: ModuleType, directory: Path, progress: Progress) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     with _alone(directory / f".{name}.lock"):
+        packages.install(recipe.MACHINE_PACKAGES, progress)
         archive = Archive(directory / "packages" / name)
         archive.update()
-        packages, alone = recipe.wanted(archive)
-        ingredients = [*archive.closure(packages), *(archive.single(package) for package in alone)]
+        ingredients = recipe.ingredients(archive)
         image = directory / f"{name}-{_recipe_version(recipe)}-{fingerprint(*sorted(ingredients))}.qcow2"
         if image.exists():
             return image
         progress(f"building the guest image {image.name} from {len(ingredients)} Debian packages")
         with _workshop(directory, name) as workshop:
-            sysroot = Sysroot(workshop / "sysroot", archive.download(packages, alone))
+            sysroot = Sysroot(workshop / "sysroot", recipe.fetch(archive))
             sysroot.offer_tools(*disk.TOOLS)
             results = workshop / "results"
             results.mkdir()
-            recipe.build(sysroot, workshop, results / image.name)
+            recipe.build(sysroot, archive, workshop, results / image.name)
             # The image last, for where it is everything is.
             for result in sorted(results.iterdir(), key=lambda path: path.suffix == image.suffix):
                 result.rename(directory / result.name)

@@ -7,7 +7,6 @@
 The file systems are made as files and copied into place; the root's owner is root, whoever builds it.
 """
 
-import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +15,10 @@ from nacre.cloud.guest_images.sysroot import Sysroot, run
 
 SECTOR = 512
 MIB = 1024 * 1024
+GIB = 1024 * MIB
+BLOCK = 4096
+JOURNAL_MIB = 16
+LARGEST_ROOT_GIB = 2048
 BOOT_START_MIB = 1
 BOOT_MIB = 32
 BOOT_CODE_BYTES = 440
@@ -33,13 +36,12 @@ def make_root(sysroot: Sysroot, tree: Path, target: Path, *, label: str, size_mi
     target.unlink(missing_ok=True)
     with target.open("wb") as file:
         file.truncate(size_mib * MIB)
-    # Blocks of 4 KiB, for the default of so small a file system would be slow once it has grown.
-    options = ("-q", "-t", "ext4", "-b", "4096", "-I", "256", "-J", "size=4", "-L", label)
-    arguments = (*options, "-E", "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0", "-d", tree, target)
-    if os.geteuid() == 0:
-        sysroot.tool("mke2fs", *arguments)
-    else:  # in a user namespace our files are root's
-        run(["unshare", "--map-root-user", sysroot.directory / "tools" / "mke2fs", *arguments])
+    # What a small file system gets by default is wrong for one that will grow: blocks of 1 KiB, no room for
+    # the descriptors of a large disk, and a journal in which growing while mounted does not fit.
+    growth = f"resize={LARGEST_ROOT_GIB * GIB // BLOCK}"
+    options = ("-q", "-t", "ext4", "-b", str(BLOCK), "-I", "256", "-J", f"size={JOURNAL_MIB}", "-L", label)
+    extended = ("-E", f"{growth},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0")
+    sysroot.tool("mke2fs", *options, *extended, "-d", tree, target, as_root=True)
 
 
 def make_boot(sysroot: Sysroot, files: dict[str, Path], target: Path) -> None:

@@ -11,6 +11,7 @@ machine has, and `libraries_of` answers for the guest and not for the machine.
 import getpass
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -96,11 +97,28 @@ class Archive:
                 return name
         raise CannotBuild(f"Debian's package {metapackage} names no {prefix}…", detail=told)
 
-    def download(self, packages: Sequence[str], alone: Sequence[str]) -> list[Path]:
+    def debian_sources(self) -> tuple[str, list[str]]:
+        """Return the machine's release of Debian, and where it has its packages from, in apt's words."""
+        form = "--format=$(ORIGIN)|$(CODENAME)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
+        listing = run(["apt-get", *self._options, "indextargets", form, "Created-By: Packages"])
+        targets = [line.split("|") for line in sorted(set(listing.splitlines()))]
+        codenames = [codename for origin, codename, _ in targets if origin == "Debian"]
+        if not codenames:
+            raise CannotBuild("This machine has no sources of Debian packages.", detail=listing)
+        # bookworm, rather than bookworm-updates
+        return min(codenames, key=len), [source for origin, _, source in targets if origin == "Debian"]
+
+    def proxies(self) -> list[str]:
+        """Return the options by which this machine's apt reaches the network."""
+        settings = run(["apt-config", "dump", "--no-empty"]).splitlines()
+        return [line.rstrip(";") for line in settings if re.match("acquire::https?::.*proxy", line, re.I)]
+
+    def download(self, packages: Sequence[str], alone: Sequence[str] = ()) -> list[Path]:
         """Fetch `packages` with all they depend on, and those of `alone` without."""
         folder = self._directory / "archives"
         self._apt_get("install", "--yes", "--download-only", "--no-install-recommends", *packages)
-        self._apt_get("download", *alone, cwd=folder)
+        if alone:
+            self._apt_get("download", *alone, cwd=folder)
         needed = {*self.closure(packages), *(self.single(package) for package in alone)}
         for old in folder.glob("*.deb"):
             if old.name not in needed:
@@ -139,14 +157,18 @@ class Sysroot:
         found = (line.partition("=> ")[2].split(" (")[0] for line in listing.splitlines())
         return [Path(path) for path in found if path.startswith(str(self.directory))]
 
-    def tool(self, name: str, *arguments: str | Path) -> str:
-        """Run one of the programs here, which may itself run others from here."""
+    def tool(self, name: str, *arguments: str | Path, as_root: bool = False) -> str:
+        """Run one of the programs here, which may itself run others from here.
+
+        With `as_root`, what belongs to us belongs to root for the program: in a user namespace, if need be.
+        """
         environment = os.environ | {
             "PATH": f"{self._tools}:{os.environ.get('PATH', os.defpath)}",
             "MKE2FS_CONFIG": str(self.directory / "etc" / "mke2fs.conf"),
             "LC_ALL": "C",
         }
-        return run([self._tools / name, *arguments], env=environment)
+        pretend = ["unshare", "--map-root-user"] if as_root and os.geteuid() != 0 else []
+        return run([*pretend, self._tools / name, *arguments], env=environment)
 
     def offer_tools(self, *names: str) -> None:
         """Make programs runnable by `tool`, and by each other under their names."""

@@ -20,8 +20,9 @@ from nacre.cloud.guest_images.sysroot import TRIPLET, Archive, Sysroot, run
 
 FILES = Path(__file__).parent
 ROOT_LABEL = "nacre-root"
-ROOT_MIB = 48
+ROOT_MIB = 64
 
+MACHINE_PACKAGES = ("qemu-utils",)
 PACKAGES = (
     "busybox-static",
     "dropbear-bin",
@@ -49,8 +50,10 @@ MODULES = (
     *("virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi", "virtio_console", "virtio_rng"),
     *("virtio_balloon", "ata_piix", "ata_generic", "sd_mod", "sr_mod", "sg"),
     *("isofs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8"),
-    *("button", "evdev", "qemu_fw_cfg", "pvpanic_pci", "efivarfs", "8021q", "virtiofs"),
+    *("button", "evdev", "qemu_fw_cfg", "pvpanic_pci", "efivarfs"),
 )
+# Loaded when somebody uses them: a trunk port, a shared file system, an encrypted or striped volume.
+MODULES_ON_DEMAND = ("8021q", "macvlan", "bridge", "virtiofs", "nfsv4", "dm_crypt", "xfs", "loop")
 
 FOLDERS = {
     **dict.fromkeys(("bin", "lib", "lib64", "dev", "proc", "sys", "run", "mnt", "etc/dropbear"), 0o755),
@@ -75,13 +78,22 @@ SECRET = 0o600
 MODES = {"etc/shadow": SECRET, "etc/sudoers": 0o440, "bin/sudo": 0o4755}
 
 
-def wanted(archive: Archive) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the packages to fetch with their dependencies, and those to fetch alone."""
-    # The kernel's dependencies are what would build its initramfs; ours is our own.
-    return PACKAGES, (archive.newest(KERNEL_METAPACKAGE, KERNEL_PREFIX),)
+def ingredients(archive: Archive) -> list[str]:
+    """Return the file names, with versions, of the packages that the image is made of."""
+    return [*archive.closure(PACKAGES), archive.single(_kernel(archive))]
 
 
-def build(sysroot: Sysroot, workshop: Path, target: Path) -> None:
+def fetch(archive: Archive) -> list[Path]:
+    """Download the packages that are used in building."""
+    # The kernel alone: what it depends on would build its initramfs, and ours is our own.
+    return archive.download(PACKAGES, alone=[_kernel(archive)])
+
+
+def _kernel(archive: Archive) -> str:
+    return archive.newest(KERNEL_METAPACKAGE, KERNEL_PREFIX)
+
+
+def build(sysroot: Sysroot, archive: Archive, workshop: Path, target: Path) -> None:
     """Write the image to `target`, and beside it its parts, for servers that boot a kernel of their own."""
     kernel = next((sysroot.directory / "boot").glob("vmlinuz-*"))
     early = workshop / "initramfs"
@@ -125,6 +137,10 @@ def _root_tree(sysroot: Sysroot, tree: Path) -> Path:
         if applet not in NOT_FROM_BUSYBOX and not link.exists():
             link.symlink_to("busybox")
     _copy_programs(sysroot, tree)
+    available = sysroot.directory / "lib" / "modules"
+    on_demand = kernel_modules.in_load_order(available, MODULES_ON_DEMAND)
+    release = next(available.iterdir()).name
+    kernel_modules.offer(on_demand, tree / "lib" / "modules" / release)
     for name, mode in (FOLDERS | MODES).items():
         (tree / name).chmod(mode)
     return tree
