@@ -247,14 +247,25 @@ def has_tables_in_one_file(root: Path, service: Path) -> Iterator[Violation]:
 
 
 def shares_nouns(root: Path, service: Path) -> Iterator[Violation]:
-    """What is stored under a noun is decided on, or shown, or worked on under the same noun."""
+    """What is stored under a noun is decided on, shown or worked on under it, or is part of what is."""
     nouns = {layer: _nouns(root / service / layer) for layer in FOLDERS}
-    for noun in sorted(nouns["db"] - {"tables", "migrations"}):
-        near = nouns["app"] | nouns["api"] | nouns["tasks"]
-        singular = noun.removesuffix("s")
-        if noun not in near and not any(name.startswith(singular) for name in nouns["tasks"]):
+    near = nouns["app"] | nouns["api"] | nouns["tasks"]
+    parts = _imported_by_siblings(root, service / "db")
+    for noun in sorted(nouns["db"] - {"tables", "migrations"} - near - parts):
+        if not any(name.startswith(noun.removesuffix("s")) for name in nouns["tasks"]):
             text = f"neither app/, api/ nor tasks/ has {noun}; layers share their nouns"
             yield Violation((service / "db" / f"{noun}.py").as_posix(), 1, "nouns", text)
+
+
+def _imported_by_siblings(root: Path, folder: Path) -> set[str]:
+    """Return the names of modules in a folder that others in it import."""
+    package = ("nacre", *folder.relative_to("src/nacre").parts)
+    imported = (
+        name.split(".")
+        for file in sorted((root / folder).glob("*.py"))
+        for _, name in Module(root, file.relative_to(root)).imports()
+    )
+    return {words[len(package)] for words in imported if tuple(words[: len(package)]) == package}
 
 
 def names_what_it_needs(root: Path, service: Path) -> Iterator[Violation]:

@@ -124,6 +124,13 @@ def test_what_is_stored_may_be_worked_on_by_tasks_alone(write: Write, tmp_path: 
     assert violations(tmp_path) == []
 
 
+def test_what_is_stored_may_be_part_of_what_is_stored_beside_it(write: Write, tmp_path: Path) -> None:
+    write("src/nacre/services/compute/db/nics.py", DOC)
+    assert violations(tmp_path) == [("db/nics.py", 1, "nouns")]
+    write("src/nacre/services/compute/db/servers.py", DOC + "from nacre.services.compute.db import nics\n")
+    assert violations(tmp_path) == []
+
+
 def manifest(*needs: str) -> str:
     return DOC + f"MANIFEST = Manifest(name='x', needs={needs!r})\n"
 
