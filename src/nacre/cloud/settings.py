@@ -24,7 +24,7 @@ EXTERNAL_CANDIDATES = ("203.0.113.0/24", "198.51.100.0/24", *(f"10.203.{n}.0/24"
 DEFAULT_LISTEN = "127.0.0.1"
 
 
-class CloudSection(Section):
+class CloudSection(Section, frozen=True, kw_only=True):
     """The section [cloud] of nacre.toml.
 
     name           distinguishes clouds on one machine; network namespaces carry it

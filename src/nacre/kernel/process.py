@@ -49,7 +49,7 @@ class PortScheme(Protocol):
         """Return the front port."""
 
 
-class ProcessOptions(Options):
+class ProcessOptions(Options, frozen=True, kw_only=True):
     """The section [process] of the configuration."""
 
     runnable_threads: int = 4
@@ -60,7 +60,7 @@ class ProcessOptions(Options):
     public_scheme: str = "http"
 
 
-class DatabaseOptions(Options):
+class DatabaseOptions(Options, frozen=True, kw_only=True):
     """The section [database]: where state is kept."""
 
     url: str | None = None
@@ -111,7 +111,7 @@ class Process:
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
         )
-        self._crew = Crew(jobs_at_once=self.options.task_threads)
+        self._crew = Crew(self.pool, jobs_at_once=self.options.task_threads)
         self._elsewhere = dict(elsewhere or {})
         self._clients: dict[str, Client] = {}
         self._token: tuple[str, datetime] | None = None
@@ -131,7 +131,7 @@ class Process:
 
     def _assemble(self, manifest: Manifest, overrides: Mapping[str, str]) -> Service:
         database = self.config.section("database", DatabaseOptions)
-        policy = Policy(manifest.policies, overrides)
+        policy = Policy(manifest.policies, overrides, kinds=manifest.policy_kinds)
         for problem in policy.problems:
             logger.warning("%s: %s", manifest.name, problem)
         url = (

@@ -143,6 +143,10 @@ class Request:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise errors.BadRequest("Malformed request body: it is not valid JSON.") from None
 
+    def checked(self, check: wire.Check, *, name: str = "") -> Any:
+        """Decode the body and check it as a whole, where the check depends on the request."""
+        return wire_fields.check_value(name, check, self.json())
+
     def filters(self, resource: type[wire.Resource]) -> dict[str, list[Any]]:
         """Return the filters that the query asks for, by the code's names."""
         return wire_fields.filters(resource, self.query, version=self.version)

@@ -1,0 +1,1 @@
+"""The Placement API: one file for each resource."""

@@ -1,0 +1,1 @@
+"""What placement stores."""
