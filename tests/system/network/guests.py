@@ -98,11 +98,12 @@ class Plane:
         self.driver = LinuxDriver(self.settings)
         self.guests: list[Guest] = []
 
-    def plug(self, port: rpc.PortSpec) -> Guest:
+    def plug(self, port: rpc.PortSpec, *, wired: bool = True) -> Guest:
         """Put a guest in place of a tap, and wire it."""
         guest = Guest(f"{self.namespace}-g{len(self.guests)}", self.namespace, port, self.directory)
         self.guests.append(guest)
-        self.driver.ensure_port(port)
+        if wired:
+            self.driver.ensure_port(port)
         return guest
 
     def restart(self) -> LinuxDriver:
@@ -122,7 +123,7 @@ class Plane:
 def traces(prefix: str) -> list[str]:
     """Return what is left on the machine of namespaces that begin with a prefix."""
     links = namespaces.command(["ip", "-o", "link"]) + namespaces.command(["nft", "list", "tables"])
-    processes = namespaces.command(["ps", "-eo", "args"])
+    processes = namespaces.command(["ps", "-ww", "-eo", "args"])
     return [
         *(name for name in namespaces.present() if name.startswith(prefix)),
         *(line for line in links.splitlines() if prefix in line or "nacre" in line or ": nx-" in line),

@@ -7,8 +7,9 @@ a `DriverError` that names the cause; what was done until then is finished by th
 
 The order that the agent keeps, and on which a driver may rely:
 
-    ensure:  neighbours, security groups, networks, ports, routers
-    remove:  routers, ports, networks, security groups, neighbours
+    1. remove routers and ports
+    2. ensure neighbours, security groups, networks, ports, routers
+    3. remove networks, security groups, neighbours
 
 A driver remembers the rows of this process's life only.  After a start it is told all of them again
 and may find that all of it already exists; `inspect` says what does.  Calls come from one thread

@@ -119,30 +119,30 @@ class LinuxDriver(Driver):
         self._firewall.put_zone(carried.bridge, carried.bridge, carried.zone)
         if row.kind == "vxlan" and row.segmentation_id is not None:
             self._zone(row.id, names.vxlan(row.segmentation_id))
-        if self._machine.wants(row):
-            self._firewall.put_guard(names.machine_leg_inside(row.id), row.id, self._machine.guard(row))
-            self._machine.ensure(row, carried)
-        else:
-            self._machine.remove(row.id)
         if row.dhcp is not None and row.admin_state_up:
             self._dhcp.ensure(row, row.dhcp, carried, self._neighbours.of_network(row.id))
             self._zone(row.id, names.tap_name(row.dhcp.id))
             self._answer_metadata(("dhcp", row.id), self._dhcp.namespace(row.id))
         else:
             self._stop_dhcp(row.id)
+        # Last, because the machine may have reasons to refuse, and guests need all of the above.
+        if self._machine.wants(row):
+            self._firewall.put_guard(names.machine_leg_inside(row.id), row.id, self._machine.guard(row))
+            self._machine.ensure(row, carried)
+        else:
+            self._machine.remove(row.id)
 
     def remove_network(self, network_id: str) -> None:
-        row = self._network_rows.get(network_id)
+        row = self._network_rows.pop(network_id, None)
         self._stop_dhcp(network_id)
         self._machine.remove(network_id)
-        carried = self._parts.remove(network_id)
+        self._parts.remove(network_id)
         self._firewall.drop_guard(names.machine_leg_inside(network_id), network_id)
         self._firewall.drop_zone(names.bridge(network_id))
-        if row is not None and row.segmentation_id is not None:
+        in_use = {other.segmentation_id for other in self._network_rows.values() if other.kind == "vxlan"}
+        if row is not None and row.segmentation_id is not None and row.segmentation_id not in in_use:
             self._firewall.drop_zone(names.vxlan(row.segmentation_id))
-        if carried is not None:
-            self._carried.pop(network_id, None)
-        self._network_rows.pop(network_id, None)
+        self._carried.pop(network_id, None)
 
     # --- ports ---
 

@@ -75,7 +75,7 @@ class Table:
     def put_map(self, name: str, declaration: str) -> None:
         """Want a map; its elements are put one by one."""
         self._declarations[name] = f"map {self._qualified(name)} {{ {declaration}; }}"
-        self._put_elements(name, None)
+        self._put_elements(name, self._wanted.sets.get(name) or {})
 
     def put_element(self, name: str, key: str, value: str = "") -> None:
         self._elements(name)[key] = value

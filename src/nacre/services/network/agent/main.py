@@ -1,0 +1,236 @@
+"""The network agent of one host: asks what should be, makes it so, says what is.
+
+One thread does all of it, in turns (`run_once`): fetch what changed, apply it, look from time to time whether
+it is still so, report.  Wakes only end the pause between two turns, so a hundred of them cost one turn.
+To read on: `view` (what should be), `apply` (in which order it is made so), `drivers/base.py` (what a driver
+promises).
+
+Stopping the agent, by `stop` or by force, touches no packet: what the driver made stays.  A new agent asks for the
+whole view, compares it with what exists, and changes what differs.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from nacre.kernel.bus import Bus, Subscription
+from nacre.kernel.clock import Clock, isoformat
+from nacre.kernel.errors import NacreError
+from nacre.services.network import rpc
+from nacre.services.network.agent.apply import Applier
+from nacre.services.network.agent.drivers.base import Capabilities, Driver
+from nacre.services.network.agent.options import AgentOptions
+from nacre.services.network.agent.view import View, saved
+
+log = logging.getLogger(__name__)
+
+MOST_ERRORS_REPORTED = 20
+SHORTEST_PAUSE_SECONDS = 0.05
+T = TypeVar("T")
+
+
+class NetworkAgent:
+    """One host's agent.  Make it, `start` it, `stop` it."""
+
+    def __init__(
+        self,
+        host: str,
+        bus: Bus,
+        driver: Driver,
+        state_dir: Path,
+        *,
+        options: AgentOptions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.host, self.driver = host, driver
+        self._bus, self._state_dir = bus, state_dir
+        self._options = options or AgentOptions()
+        self._clock = clock or Clock()
+        self._started_at = self._clock.now()
+        self.view = View()
+        self._applier = Applier(driver, self.view)
+        self._capabilities = Capabilities(words=())
+        self._confirmed = False  # whether the view came from the control plane in this life of ours
+        self._awake, self._stopping = threading.Event(), threading.Event()
+        self._reported_ports: dict[str, rpc.PortStatus] = {}
+        self._reported_routers: dict[str, rpc.RouterStatus] = {}
+        self._due: dict[str, float] = {}
+        self._unsaved = False
+        self._subscription: Subscription | None = None
+        self._thread = threading.Thread(target=self._run, name=f"network-{host}", daemon=True)
+
+    # --- life ---
+
+    def prepare(self) -> None:
+        """Get the driver ready and listen for wakes, without beginning to work."""
+        self._state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.driver.start()
+        self._capabilities = self.driver.capabilities()
+        self._subscription = self._bus.serve(rpc.host_topic(self.host), {rpc.WAKE: self._wake})
+
+    def start(self) -> None:
+        """Begin to work; what the driver cannot do without is said at once, by raising."""
+        self.prepare()
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 10.0) -> None:
+        """End the turn under way and let go of the driver.  Touches no packet."""
+        self._stopping.set()
+        self._awake.set()
+        if self._subscription is not None:
+            self._subscription.close(timeout_seconds)
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+        self._save()
+        self.driver.stop()
+
+    @property
+    def errors(self) -> list[str]:
+        """Say what could not be made so."""
+        return [f"{kind} {row_id}: {text}" for (kind, row_id), text in self._applier.errors.items()]
+
+    # --- turns ---
+
+    def run_once(self) -> None:
+        """Do one turn: whatever is due now."""
+        self._awake.clear()
+        heard = self._fetch()
+        if not self._confirmed and not heard:
+            self._fill_in()
+        if self._is_due("reconcile", self._options.reconcile_seconds):
+            self.reconcile()
+        elif self._applier.errors and self._is_due("retry", self._options.retry_seconds):
+            self._applier.retry()
+        if self._is_due("report_all", self._options.report_all_seconds):
+            self._reported_ports, self._reported_routers = {}, {}
+        if heard:
+            self._report()
+        if self._is_due("heartbeat", self._options.heartbeat_seconds):
+            self._bus.cast(rpc.TOPIC, rpc.HOST_REPORT, self.report())
+        if self._unsaved and self._is_due("save", self._options.save_seconds):
+            self._save()
+
+    def reconcile(self) -> None:
+        """Compare what is there with what should be, and heal the difference."""
+        inspection = self.driver.inspect()
+        for (kind, row_id), fault in inspection.broken.items():
+            log.warning("%s %s: %s; mending it", kind, row_id, fault)
+        wanted = {(kind, row_id) for kind, row_id in inspection.broken}
+        self._applier.retry(wanted)
+        if self._confirmed:
+            self._applier.sweep(inspection)
+
+    def report(self) -> rpc.HostReport:
+        """Say how this host is."""
+        can = self._capabilities
+        return rpc.HostReport(
+            host=self.host,
+            revision=self.view.revision,
+            driver=self.driver.name,
+            started_at=isoformat(self._started_at) or "",
+            interval_seconds=self._options.heartbeat_seconds,
+            capabilities=can.words,
+            missing=can.missing,
+            tunnel_ip=can.tunnel_ip,
+            physical_networks=can.physical_networks,
+            ports=len(self.view.ports),
+            networks=len(self.view.networks),
+            routers=len(self.view.routers),
+            errors=tuple(self.errors[:MOST_ERRORS_REPORTED]),
+        )
+
+    # --- how ---
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.run_once()
+                pause = self._options.retry_seconds if self._applier.errors else self._pause()
+            except NacreError as error:
+                log.warning("%s; trying again", error.detail or error.message)
+                pause = self._options.retry_seconds
+            except Exception:
+                log.exception("a turn of the network agent failed; trying again")
+                pause = self._options.retry_seconds
+            self._awake.wait(pause)
+
+    def _pause(self) -> float:
+        """Return how long nothing is due."""
+        if not self._confirmed:
+            return self._options.retry_seconds
+        awaited = ("heartbeat", "reconcile", *(("save",) if self._unsaved else ()))
+        ends_at = min(self._due.get(what, 0.0) for what in awaited)
+        return max(SHORTEST_PAUSE_SECONDS, min(self._options.poll_seconds, ends_at - self._clock.monotonic()))
+
+    def _wake(self, wake: rpc.Wake) -> None:
+        if wake.revision is None or wake.revision > self.view.revision:
+            self._awake.set()
+
+    def _fetch(self) -> bool:
+        """Ask for changes and apply them; False when the control plane does not answer."""
+        request = rpc.HostChangesRequest(
+            host=self.host, since_revision=self.view.revision if self._confirmed else 0
+        )
+        try:
+            news = self._bus.call(rpc.TOPIC, rpc.HOST_CHANGES, request)
+        except NacreError as error:
+            log.debug("no changes from the control plane: %s", error.detail or error.message)
+            return False
+        first = not self._confirmed
+        if not news.full and (first or news.revision < self.view.revision):
+            # The control plane has forgotten something; only a whole view may take anything away.
+            log.warning("revision %s came as a part, after %s; asking for all", news.revision, self.view.revision)
+            self._confirmed = False
+            return False
+        self._confirmed = True
+        self._take_in(news)
+        if first:
+            self._applier.sweep(self.driver.inspect())
+        return True
+
+    def _fill_in(self) -> None:
+        """While the control plane is away, go by the view on the disk."""
+        view = saved(self._state_dir) if self.view.revision == 0 else None
+        if view is not None:
+            log.warning("the control plane does not answer; going by the view of revision %s", view.revision)
+            self._take_in(view)
+
+    def _take_in(self, news: rpc.HostChanges) -> None:
+        before = self.view.revision
+        difference = self.view.merge(news)
+        failed_before = bool(self._applier.errors)
+        self._applier.apply(difference)
+        if not failed_before:
+            self._due["retry"] = self._clock.monotonic() + self._options.retry_seconds
+        self._unsaved |= self._confirmed and self.view.revision != before
+
+    def _report(self) -> None:
+        """Tell what is different from what was last heard.  What is not heard now is told next time."""
+        ports, routers = self._applier.port_statuses(), self._applier.router_statuses()
+        news = _news(ports, self._reported_ports), _news(routers, self._reported_routers)
+        if any(news):
+            report = rpc.PortReport(
+                host=self.host, revision=self.view.revision, ports=tuple(news[0]), routers=tuple(news[1])
+            )
+            self._bus.call(rpc.TOPIC, rpc.PORT_REPORT, report)
+        self._reported_ports, self._reported_routers = ports, routers
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        now = self._clock.monotonic()
+        if what not in self._due and what in ("reconcile", "report_all"):
+            self._due[what] = now + seconds  # the first turn does both anyway
+        if self._due.get(what, 0.0) > now:
+            return False
+        self._due[what] = now + seconds
+        return True
+
+    def _save(self) -> None:
+        if self._unsaved:
+            self.view.save(self._state_dir)
+            self._unsaved = False
+
+
+def _news(present: Mapping[str, T], reported: Mapping[str, T]) -> list[T]:
+    return [status for row_id, status in present.items() if reported.get(row_id) != status]

@@ -1,0 +1,299 @@
+"""What reaches beyond one namespace: tunnels between hosts, the machine itself, restarts, and the way out."""
+
+import ipaddress
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from guests import Plane, traces
+from msgspec.structs import replace
+from network_rows import (
+    make_floating_ip,
+    make_gateway,
+    make_group,
+    make_leg,
+    make_network,
+    make_port,
+    make_router,
+    make_rule,
+    make_subnet,
+    neighbour_of,
+    with_dhcp,
+)
+
+from nacre.services.network.agent.drivers.base import DriverError
+from nacre.services.network.agent.drivers.linux import namespaces
+
+PEERS = ("198.51.100.1", "198.51.100.2")
+
+
+def underlay(planes: list[Plane]) -> None:
+    """Join two hosts by a wire, inside their data planes."""
+    first, second = planes
+    namespaces.command(
+        ["ip", "link", "add", "wire", "netns", first.namespace, "type", "veth",
+         "peer", "name", "wire", "netns", second.namespace]
+    )  # fmt: skip
+    for plane, address in zip(planes, PEERS, strict=True):
+        for arguments in (("addr", "add", f"{address}/24", "dev", "wire"), ("link", "set", "wire", "up")):
+            namespaces.command(["ip", *arguments], inside=plane.namespace)
+
+
+@pytest.fixture
+def hosts(make_plane: Callable[..., Plane]) -> list[Plane]:
+    planes = [make_plane(tunnel_ip=address, machine_access=False) for address in PEERS]
+    underlay(planes)
+    return planes
+
+
+def test_a_network_spans_hosts_and_its_rules_and_dhcp_do_too(hosts: list[Plane]) -> None:
+    friends = make_group()
+    group = make_group(make_rule(remote_group_id=friends.id), id=friends.id)
+    network = make_network(kind="vxlan", segmentation_id=1001)
+    ports = [make_port(network, f"10.0.0.{n}", security_group_ids=(group.id,)) for n in (11, 12)]
+    dhcp = with_dhcp(network, "10.0.0.2").dhcp
+    for number, plane in enumerate(hosts):
+        other = 1 - number
+        plane.driver.ensure_neighbours(
+            [neighbour_of(ports[number]), neighbour_of(ports[other], tunnel_ip=PEERS[other])]
+        )
+        plane.driver.ensure_security_groups([group])
+        plane.driver.ensure_network(
+            replace(network, tunnel_peers=(PEERS[other],), dhcp=dhcp if number == 0 else None)
+        )
+        plane.plug(ports[number])
+    first, second = (plane.guests[0] for plane in hosts)
+    assert second.lease()["ip"] == "10.0.0.12", "the DHCP server is on the other host"
+    first.configure("10.0.0.11/24")
+    assert first.pings("10.0.0.12")
+    assert first.pings("10.0.0.12", size=1400)
+    table = namespaces.command(["bridge", "fdb", "show", "dev", "vx-1001"], inside=hosts[0].namespace)
+    assert f"{ports[1].mac} dst {PEERS[1]}" in table
+    hosts[0].driver.ensure_network(network)  # nobody else carries it any more
+    assert not first.pings("10.0.0.12", wait_seconds=1)
+
+
+def test_tunnels_leave_from_where_the_agent_runs_when_the_address_is_there(
+    make_plane: Callable[..., Plane],
+) -> None:
+    plane = make_plane(tunnel_ip="127.0.0.1", tunnel_port=14789, machine_access=False)
+    network = make_network(kind="vxlan", segmentation_id=1002, tunnel_peers=("127.0.0.2",))
+    plane.driver.ensure_network(network)
+    assert "vx-1002" in namespaces.command(["ip", "-o", "link"], inside=plane.namespace)
+    assert "vx-1002" not in namespaces.command(["ip", "-o", "link"])
+    plane.driver.ensure_network(network)
+    assert plane.driver.inspect().broken == {}
+
+
+def test_a_network_without_its_means_is_refused_by_name(plane: Plane) -> None:
+    with pytest.raises(DriverError, match="tunnel_ip"):
+        plane.driver.ensure_network(make_network(kind="vxlan", segmentation_id=7, tunnel_peers=("198.51.100.9",)))
+    with pytest.raises(DriverError, match="'elsewhere'"):
+        plane.driver.ensure_network(make_network(kind="flat", physical_network="elsewhere"))
+
+
+def test_vlan_networks_work_or_the_missing_facility_is_named(make_plane: Callable[..., Plane]) -> None:
+    plane = make_plane(machine_access=False, physical_networks={"physical": "wire"})
+    namespaces.command(["ip", "link", "add", "wire", "type", "veth", "peer", "name", "far"], inside=plane.namespace)
+    network = make_network(kind="vlan", segmentation_id=7, physical_network="physical")
+    capabilities = plane.driver.capabilities()
+    if "vlan" in capabilities.words:
+        plane.driver.ensure_network(network)
+        assert plane.driver.inspect().broken == {}
+    else:
+        assert "8021q" in {missing.name for missing in capabilities.missing}
+        with pytest.raises(DriverError, match="not supported"):
+            plane.driver.ensure_network(network)
+
+
+def test_a_flat_network_leaves_by_its_wire(make_plane: Callable[..., Plane]) -> None:
+    plane = make_plane(physical_networks={"physical": "wire"})
+    world = plane.plug(make_port(make_network(), "10.0.0.99"), wired=False)
+    namespaces.command(["ip", "link", "set", f"tap{world.port.id[:11]}", "name", "wire"], inside=plane.namespace)
+    network = make_network(kind="flat", physical_network="physical")
+    plane.driver.ensure_network(network)
+    plane.plug(make_port(network, "10.0.0.11", port_security_enabled=False)).configure("10.0.0.11/24")
+    world.configure("10.0.0.99/24")
+    assert world.pings("10.0.0.11")
+
+
+# --- the machine ---
+
+
+@pytest.fixture
+def public_site(make_plane: Callable[..., Plane]) -> tuple[Plane, str]:
+    return make_site(make_plane())
+
+
+def make_site(plane: Plane) -> tuple[Plane, str]:
+    """Plug in a guest with a floating IP on a network that the machine is to reach."""
+    network = make_network()
+    public = make_network(
+        make_subnet("203.0.113.0/24", enable_dhcp=False), kind="flat", physical_network="public", external=True
+    )
+    group = make_group(make_rule())
+    plane.driver.ensure_security_groups([group])
+    plane.driver.ensure_network(network)
+    plane.driver.ensure_network(public)
+    plane.driver.ensure_router(
+        make_router(
+            make_leg(network, "10.0.0.1/24"),
+            gateway=make_gateway(public, "203.0.113.10/24"),
+            floating_ips=(make_floating_ip("203.0.113.50", "10.0.0.11"),),
+        )
+    )
+    port = make_port(network, "10.0.0.11", security_group_ids=(group.id,))
+    plane.plug(port).configure("10.0.0.11/24", gateway="10.0.0.1")
+    return plane, public.id
+
+
+def own_address() -> str:
+    """Return an address of the machine's own that is none of ours."""
+    text = namespaces.command(["ip", "-4", "-o", "addr", "show", "scope", "global"])
+    return text.split(" inet ")[1].split("/")[0]
+
+
+def test_the_machine_reaches_floating_ips_and_guests_reach_no_more_of_it_than_the_gateway(
+    public_site: tuple[Plane, str],
+) -> None:
+    plane, _ = public_site
+    assert namespaces.command(["ping", "-n", "-c", "1", "-W", "2", "203.0.113.50"])
+    guest = plane.guests[0]
+    assert guest.pings("203.0.113.1")
+    assert not guest.pings(own_address(), wait_seconds=1)
+
+
+def test_the_machine_keeps_its_routes(make_plane: Callable[..., Plane]) -> None:
+    plane = make_plane()
+    text = namespaces.command(["ip", "-4", "-o", "addr", "show", "scope", "global"])
+    cidr = str(text.split(" inet ")[1].split()[0])
+    before = namespaces.command(["ip", "route"])
+    taken = make_network(
+        make_subnet(str(ipaddress.ip_interface(cidr).network)),
+        kind="flat", physical_network="public", external=True,
+    )  # fmt: skip
+    with pytest.raises(DriverError, match="overlaps"):
+        plane.driver.ensure_network(taken)
+    assert namespaces.command(["ip", "route"]) == before
+    assert plane.driver.inspect().broken
+
+
+def test_an_uplink_leads_out_behind_the_machine_and_is_undone(make_plane: Callable[..., Plane]) -> None:
+    """The part of the machine is played by a namespace, so that the real one stays untouched."""
+    name = f"nxm{os.getpid()}"
+    machine, world = f"{name}-machine", f"{name}-world"
+    for namespace in (machine, world):
+        namespaces.ensure(namespace)
+    try:
+        namespaces.command(
+            ["ip", "link", "add", "up0", "netns", machine, "type", "veth", "peer", "name", "eth0", "netns", world]
+        )
+        for namespace, device, address in ((machine, "up0", "198.51.100.1/24"), (world, "eth0", "198.51.100.2/24")):
+            namespaces.command(["ip", "addr", "add", address, "dev", device], inside=namespace)
+            namespaces.command(["ip", "link", "set", device, "up"], inside=namespace)
+        namespaces.sysctl(machine, {"ipv4/ip_forward": 0})
+        namespaces.run_in(machine, lambda: _play_with_uplink(make_plane, world))
+    finally:
+        for namespace in (machine, world):
+            namespaces.remove(namespace)
+
+
+def _play_with_uplink(make_plane: Callable[..., Plane], world: str) -> None:
+    forwarding = Path("/proc/sys/net/ipv4/conf/up0/forwarding")
+    assert forwarding.read_text() == "0\n"
+    plane, _ = make_site(make_plane(uplink="up0"))
+    guest = plane.guests[0]
+    seen = namespaces.run_in(world, socket.create_server, ("198.51.100.2", 7777))
+    with seen:
+        assert guest.connects("198.51.100.2", 7777)
+        assert seen.accept()[1][0] == "198.51.100.1"
+    with guest.listen(7777):
+        namespaces.command(["ip", "route", "add", "203.0.113.0/24", "via", "198.51.100.1"], inside=world)
+        with pytest.raises(OSError):
+            namespaces.run_in(world, socket.create_connection, ("203.0.113.50", 7777), 1)
+    assert "nacre_" in namespaces.command(["nft", "list", "tables"])
+    plane.driver.purge()
+    assert namespaces.command(["nft", "list", "tables"]) == ""
+    assert forwarding.read_text() == "0\n"
+
+
+def test_purge_leaves_the_machine_as_it_was(make_plane: Callable[..., Plane]) -> None:
+    def picture() -> list[str]:
+        return [
+            "".join(sorted(namespaces.command(command).splitlines(keepends=True)))
+            for command in (["ip", "-br", "link"], ["ip", "route"], ["nft", "list", "tables"], ["ip", "netns"])
+        ]
+
+    before = picture()
+    plane = make_plane()
+    public = make_network(
+        make_subnet("203.0.113.0/24"), kind="flat", physical_network="public", external=True
+    )
+    network = with_dhcp(make_network(make_subnet(), make_subnet("fd00:7::/64", ipv6_ra_mode="slaac")), "10.0.0.2")
+    plane.driver.ensure_network(public)
+    plane.driver.ensure_network(network)
+    plane.driver.ensure_router(make_router(make_leg(network, "10.0.0.1/24", "fd00:7::1/64")))
+    plane.driver.ensure_port(make_port(network, "10.0.0.11"))
+    assert len(traces(plane.namespace)) >= 6  # namespaces, a link, two processes
+    assert picture() != before
+    plane.driver.purge()
+    assert picture() == before
+
+
+# --- restarts ---
+
+
+def test_a_restart_loses_no_packet(public_site: tuple[Plane, str]) -> None:
+    plane, _ = public_site
+    guest = plane.guests[0]
+    former = plane.driver
+    running = guest.start("ping", "-n", "-i", "0.02", "-c", "150", "203.0.113.1")
+    time.sleep(0.3)
+    driver = plane.restart()
+    driver.ensure_security_groups(list(former._group_rows.values()))
+    for ensure, rows in (
+        (driver.ensure_network, former._network_rows),
+        (driver.ensure_port, former._port_rows),
+        (driver.ensure_router, former._router_rows),
+    ):
+        for row in rows.values():
+            ensure(row)  # type: ignore[operator]
+    assert " 0% packet loss" in running.communicate()[0]
+
+
+def test_a_dead_dhcp_server_is_noticed_and_started_again(plane: Plane) -> None:
+    network = with_dhcp(make_network(), "10.0.0.2")
+    port = make_port(network, "10.0.0.11", port_security_enabled=False)
+    plane.driver.ensure_neighbours([neighbour_of(port)])
+    plane.driver.ensure_network(network)
+    pid = int((plane.directory / "dhcp" / network.id / "pid").read_text())
+    os.kill(pid, 9)
+    while runs(pid):
+        time.sleep(0.01)
+    assert "DHCP" in " ".join(plane.driver.inspect().broken.values())
+    plane.driver.ensure_network(network)
+    assert plane.driver.inspect().broken == {}
+    assert plane.plug(port).lease()["ip"] == "10.0.0.11"
+
+
+def test_a_stale_pid_file_endangers_no_stranger(plane: Plane) -> None:
+    network = with_dhcp(make_network(), "10.0.0.2")
+    plane.driver.ensure_network(network)
+    pid_file = plane.directory / "dhcp" / network.id / "pid"
+    own = int(pid_file.read_text())
+    pid_file.write_text(str(os.getpid()))
+    assert "DHCP" in " ".join(plane.driver.inspect().broken.values())
+    pid_file.write_text(str(own))
+    plane.driver.remove_network(network.id)
+    assert not runs(own)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
