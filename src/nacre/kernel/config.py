@@ -50,6 +50,10 @@ class ConfigFile:
         except msgspec.ValidationError as error:
             raise ConfigError(f"{self._name}, section [{name}]: {error}") from None
 
+    def values(self, name: str) -> dict[str, Any]:
+        """Return a section as it stands, a copy, for options that are declared elsewhere."""
+        return dict(self._sections.get(name, {}))
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all sections that the file holds."""
         return tuple(self._sections)

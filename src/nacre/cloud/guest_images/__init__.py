@@ -21,7 +21,7 @@ from nacre.cloud import packages
 from nacre.cloud.guest_images import debian, disk, tiny
 from nacre.cloud.guest_images.sysroot import Archive, CannotBuild, Sysroot, fingerprint
 
-__all__ = ["CannotBuild", "build_debian", "build_tiny", "cache_directory", "find_debian", "find_tiny"]
+__all__ = ["CannotBuild", "build_debian", "build_tiny", "cache_directory", "ensure_debian", "ensure_tiny"]
 
 Progress = Callable[[str], None]
 
@@ -32,14 +32,14 @@ def cache_directory() -> Path:
     return Path(home) / "nacre" / "images"
 
 
-def find_tiny(directory: Path) -> Path | None:
-    """Return the newest tiny image there that today's recipe made, whatever its packages' versions."""
-    return _find("tiny", tiny, directory)
+def ensure_tiny(directory: Path, progress: Progress) -> Path:
+    """Return a tiny image that today's recipe made, whatever its packages' versions; build it if need be."""
+    return _find("tiny", tiny, directory) or build_tiny(directory, progress)
 
 
-def find_debian(directory: Path) -> Path | None:
-    """Return the newest Debian image there that today's recipe made, whatever its packages' versions."""
-    return _find("debian", debian, directory)
+def ensure_debian(directory: Path, progress: Progress) -> Path:
+    """Return a Debian image that today's recipe made, whatever its packages' versions; build it if need be."""
+    return _find("debian", debian, directory) or build_debian(directory, progress)
 
 
 def build_tiny(directory: Path, progress: Progress) -> Path:

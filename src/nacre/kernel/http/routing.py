@@ -71,6 +71,7 @@ class Operation:
     until: Version | None
     stream: bool
     arguments: tuple[tuple[str, str], ...]  # (kind, name) in the handler's order
+    path_params: tuple[str, ...]
     load_params: tuple[str, ...]
 
     def lives_in(self, version: Version | None) -> bool:
@@ -109,10 +110,9 @@ class Routes:
         """Register a handler; the decorators below do it in fewer words.
 
         policy    the rule that must hold, or an Access
-        status    of an answer that the handler returns as plain data (default 200, 204 without data)
+        status    of an answer given as plain data (default 200, 204 without data)
         load      finds the thing that the path addresses
-        target    target(ctx, loaded, body) → what the policy is checked against; by default the thing
-                  that was loaded, else the caller's own project
+        target    target(ctx, loaded, body) → what the policy is checked against (loaded, or own project)
         body      a check for the whole body, or CREATE / UPDATE for the resource's fields (the
                   default for POST and PUT/PATCH where the handler takes a body)
         envelope  the key that the body's object is wrapped in; the resource's own key by default
@@ -122,19 +122,11 @@ class Routes:
         """
         resource = resource or self.resource
         full = self.prefix + path
-        in_path = re.findall(r"{(\w+)}", full)
-        names = list(inspect.signature(handler).parameters)
-        arguments = tuple(
-            (
-                "req" if name == "req" else "body" if name == "body"
-                else "path" if name in in_path else "target", name,
-            )
-            for name in names
-        )  # fmt: skip
-        if body is None and "body" in names and resource is not None and action is None and not stream:
-            body = CREATE if method == "POST" else UPDATE
-        if isinstance(body, Use) and envelope is None and resource is not None:
-            envelope = resource.key
+        in_path, names = tuple(re.findall(r"{(\w+)}", full)), tuple(inspect.signature(handler).parameters)
+        if resource is not None:
+            if body is None and "body" in names and not action and not stream:
+                body = CREATE if method == "POST" else UPDATE
+            envelope = envelope or (resource.key if isinstance(body, Use) else None)
         self.operations.append(
             Operation(
                 method=method,
@@ -152,7 +144,8 @@ class Routes:
                 since=Version.parse(since) if since else None,
                 until=Version.parse(until) if until else None,
                 stream=stream,
-                arguments=arguments,
+                arguments=tuple((_kind_of(name, in_path), name) for name in names),
+                path_params=in_path,
                 load_params=tuple(name for name in in_path if name not in names) if load else (),
             )
         )
@@ -187,6 +180,13 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Register an action: a POST whose body has one key, the action's name."""
         return lambda handler: self.add("POST", path, handler, action=name, **options)
+
+
+def _kind_of(name: str, in_path: tuple[str, ...]) -> str:
+    """Tell where the value of a handler's parameter comes from."""
+    if name in ("req", "body"):
+        return name
+    return "path" if name in in_path else "target"
 
 
 @dataclass
@@ -224,7 +224,7 @@ class Match:
 
     def path_values(self, operation: Operation) -> dict[str, str]:
         """Return the path's parameters under the names that an operation gives them."""
-        return dict(zip(re.findall(r"{(\w+)}", operation.path), self.values, strict=True))
+        return dict(zip(operation.path_params, self.values, strict=True))
 
 
 class Router:

@@ -1,0 +1,115 @@
+"""The agents of one host and their drivers, made from the configuration.
+
+Sections [compute_agent], [libvirt], [simulated_compute], [network_agent] and [linux] set the fields
+of the options classes that the agents and drivers declare.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from nacre.cloud.settings import Settings
+from nacre.kernel.bus import Bus
+from nacre.kernel.config import ConfigFile
+
+if TYPE_CHECKING:
+    from nacre.services.compute.agent.drivers.libvirt.driver import LibvirtDriver
+    from nacre.services.compute.agent.main import ComputeAgent
+    from nacre.services.network.agent.drivers.linux.driver import LinuxDriver
+    from nacre.services.network.agent.main import NetworkAgent
+
+T = TypeVar("T")
+
+PHYSICAL_NETWORK = "public"
+
+
+def _options(config: ConfigFile, section: str, kind: type[T], **fixed: Any) -> T:
+    """Make an options object of a section; what is fixed cannot be configured."""
+    return msgspec.convert({**config.values(section), **fixed}, kind)
+
+
+def compute_agent(
+    host: str, bus: Bus, state_dir: Path, settings: Settings, config: ConfigFile
+) -> ComputeAgent:
+    """Make the compute agent of a host."""
+    from nacre.services.compute.agent.drivers.base import Driver
+    from nacre.services.compute.agent.main import ComputeAgent
+    from nacre.services.compute.agent.options import AgentOptions
+
+    driver: Driver
+    if settings.simulated:
+        from nacre.services.compute.agent.drivers.simulated.driver import SimulatedDriver
+        from nacre.services.compute.agent.drivers.simulated.options import SimulatedOptions
+
+        driver = SimulatedDriver(state_dir, _options(config, "simulated_compute", SimulatedOptions))
+    else:
+        driver = libvirt_driver(state_dir, settings, config)
+    return ComputeAgent(
+        host, bus, driver, state_dir, options=_options(config, "compute_agent", AgentOptions)
+    )
+
+
+def libvirt_driver(state_dir: Path, settings: Settings, config: ConfigFile) -> LibvirtDriver:
+    """Make the driver that runs real guests, in the data plane's namespace."""
+    from nacre.services.compute.agent.drivers.libvirt.driver import LibvirtDriver
+    from nacre.services.compute.agent.drivers.libvirt.options import LibvirtOptions
+
+    return LibvirtDriver(state_dir, _options(config, "libvirt", LibvirtOptions, netns=settings.name))
+
+
+def network_agent(
+    host: str,
+    bus: Bus,
+    state_dir: Path,
+    settings: Settings,
+    config: ConfigFile,
+    *,
+    metadata_url: str,
+    metadata_secret: str,
+) -> NetworkAgent:
+    """Make the network agent of a host."""
+    from nacre.services.network.agent.drivers.base import Driver
+    from nacre.services.network.agent.main import NetworkAgent
+    from nacre.services.network.agent.options import AgentOptions
+
+    driver: Driver
+    if settings.simulated:
+        from nacre.services.network.agent.drivers.simulated.driver import Host, SimulatedDriver
+
+        driver = SimulatedDriver(Host(physical_networks=(PHYSICAL_NETWORK,)))
+    else:
+        driver = linux_driver(
+            state_dir, settings, config, metadata_url=metadata_url, metadata_secret=metadata_secret
+        )
+    return NetworkAgent(
+        host, bus, driver, state_dir, options=_options(config, "network_agent", AgentOptions)
+    )
+
+
+def linux_driver(
+    state_dir: Path,
+    settings: Settings,
+    config: ConfigFile,
+    *,
+    metadata_url: str,
+    metadata_secret: str,
+) -> LinuxDriver:
+    """Make the driver that moves real packets, all in one namespace."""
+    from nacre.services.network.agent.drivers.linux.driver import LinuxDriver
+    from nacre.services.network.agent.drivers.linux.settings import LinuxSettings
+
+    section = config.values("linux")
+    physical = {PHYSICAL_NETWORK: ""} | section.pop("physical_networks", {})
+    return LinuxDriver(
+        LinuxSettings(
+            namespace=settings.name,
+            state_dir=state_dir,
+            physical_networks=physical,
+            metadata_url=metadata_url,
+            metadata_secret=metadata_secret,
+            **msgspec.convert(section, dict[str, Any]),
+        )
+    )

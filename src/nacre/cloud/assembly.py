@@ -1,0 +1,141 @@
+"""Put a cloud together: every service in one process, and the agents of this machine beside them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from nacre.cloud.agents import compute_agent, network_agent
+from nacre.cloud.settings import Settings
+from nacre.cloud.state import StateDirectory
+from nacre.kernel.bus import MemoryBus
+from nacre.kernel.config import ConfigFile
+from nacre.kernel.errors import Unavailable
+from nacre.kernel.process import FRONT_PORT, Process, ServiceUser
+from nacre.services import NAMES, manifests
+from nacre.services.identity.setup import bootstrap
+
+log = logging.getLogger(__name__)
+
+SERVICE_USER = "nacre"
+READY_SECONDS = 30.0
+
+
+class Agent(Protocol):
+    """A program on a host."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_seconds: float = ...) -> None: ...
+
+
+class Cloud:
+    """A whole cloud: make it, `start` it, `stop` it."""
+
+    def __init__(self, state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
+        self._state, self._settings = state, settings
+        secrets = state.secrets()
+        self._bus = MemoryBus()
+        self.process = Process(
+            manifests(NAMES),
+            state=state.root,
+            ports=settings.ports,
+            config=config,
+            address=settings.listen,
+            bus=self._bus,
+            service_user=ServiceUser(name=SERVICE_USER, password=secrets.service_password),
+        )
+        self._agents = self._make_agents(config)
+        self._server = threading.Thread(target=self._serve, name="shell", daemon=True)
+        self._ready = threading.Event()
+        self.failure: BaseException | None = None
+
+    @property
+    def auth_url(self) -> str:
+        """Where clients log in."""
+        return f"{self.process.public_url('identity')}/v3"
+
+    @property
+    def front_url(self) -> str:
+        """Where every service answers by its path prefix."""
+        return f"http://{self._settings.listen}:{self._settings.ports.front(FRONT_PORT)}"
+
+    def start(self) -> None:
+        """Start services, sockets, and agents; returns once requests are answered."""
+        self.process.start()
+        self._bootstrap()
+        self._server.start()
+        self._ready.wait(READY_SECONDS)
+        if self.failure is not None or not self._ready.is_set():
+            raise Unavailable("The APIs do not answer.", detail=str(self.failure or "no reason known"))
+        for agent in self._agents:
+            agent.start()
+
+    def stop(self) -> None:
+        """Stop agents and services; servers and packets go on."""
+        for agent in self._agents:
+            agent.stop()
+        self.process.stop()
+        if self._server.is_alive():
+            self._server.join(READY_SECONDS)
+        self._bus.close()
+
+    def _serve(self) -> None:
+        try:
+            self.process.serve(on_ready=self._ready.set)
+        except BaseException as error:
+            self.failure = error
+            log.exception("the shell stopped")
+            self._ready.set()
+
+    def _bootstrap(self) -> None:
+        """Make the administrator, the service user and the catalog what they should be."""
+        secrets = self._state.secrets()
+        endpoints = [
+            (api.catalog.type, api.catalog.name, self.process.public_url(api.name) + api.catalog.path)
+            for api in self.process.apis()
+            if api.catalog is not None
+        ]
+        bootstrap(
+            self.process.services["identity"],
+            admin_password=secrets.admin_password,
+            service_user=SERVICE_USER,
+            service_password=secrets.service_password,
+            region=self._settings.region,
+            endpoints=endpoints,
+        )
+
+    def _make_agents(self, config: ConfigFile) -> list[Agent]:
+        """Make the agents of this machine; a simulated cloud may have many hosts."""
+        agents: list[Agent] = []
+        hosts = [self._settings.host]
+        if self._settings.simulated:
+            hosts += [f"{self._settings.host}-{n}" for n in range(2, self._settings.simulated_hosts + 1)]
+        metadata_url = self.process.public_url("metadata")
+        for host in hosts:
+            where: Path = self._state.root / "hosts" / host
+            agents.append(
+                network_agent(
+                    host,
+                    self._bus,
+                    where / "network",
+                    self._settings,
+                    config,
+                    metadata_url=metadata_url,
+                    metadata_secret=self._state.secrets().metadata_secret,
+                )
+            )
+            agents.append(compute_agent(host, self._bus, where / "compute", self._settings, config))
+        return agents
+
+
+
+def purge_data_plane(state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
+    """Remove every guest, namespace, bridge and process of a cloud, whether it runs or not."""
+    from nacre.cloud.agents import libvirt_driver, linux_driver
+
+    for host in sorted((state.root / "hosts").iterdir()) if (state.root / "hosts").is_dir() else ():
+        libvirt_driver(host / "compute", settings, config).purge()
+        linux_driver(host / "network", settings, config, metadata_url="", metadata_secret="").purge()
