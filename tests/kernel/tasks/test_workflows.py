@@ -227,7 +227,7 @@ def test_jobs_of_a_resource_run_in_order_and_delete_cancels_the_earlier(town):
     other = town.build("other", BUILD)
     runner.run_due()
     states = [town.job(each).state for each in (first, second, other)]
-    assert states == [JobState.WAITING, JobState.QUEUED, JobState.DONE]
+    assert states == [JobState.WAITING, JobState.BLOCKED, JobState.DONE]
     third = town.tear_down("h")
     runner.run_due()
     states = [town.job(each).state for each in (first, second, third)]

@@ -96,5 +96,6 @@ def _open_server(url: URL, kind: str) -> Engine:
         max_overflow=MORE_CONNECTIONS_IN_A_RUSH,
         pool_use_lifo=True,
         pool_recycle=CONNECTION_AGE_SECONDS,
+        pool_reset_on_return=None,  # a transaction ends explicitly; one more ROLLBACK is a round trip
         connect_args=arguments,
     )

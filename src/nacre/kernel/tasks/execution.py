@@ -82,17 +82,17 @@ class Execution:
         self._is_ours = True
 
     def carry_on(self) -> None:
-        """Do one thing after the other until the job has ended, waits, or the worker is to stop."""
-        try:
-            while self._is_ours:
-                if self._draining():
-                    self._park(JobState.QUEUED, timedelta())
-                elif self.job.ending is None:
-                    self._go_forward()
-                else:
-                    self._go_back()
-        except leases.LeaseLost:
-            log.warning("job %s (%s) has been taken over by another worker", self.job.id, self.job.kind)
+        """Do one thing after the other until the job has ended, waits, or the worker is to stop.
+
+        Raises LeaseLost when another worker has the job by now.
+        """
+        while self._is_ours:
+            if self._draining():
+                self._park(JobState.QUEUED, timedelta())
+            elif self.job.ending is None:
+                self._go_forward()
+            else:
+                self._go_back()
 
     @cached_property
     def _ctx(self) -> Any:

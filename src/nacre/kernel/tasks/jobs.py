@@ -26,6 +26,8 @@ ACTIVE = jobs.c.active == true()
 _COLUMNS = [jobs.c[name] for name in Job.__struct_fields__]
 _NEWEST_FIRST = (Sort("id", "desc"),)
 _FIRST_PAGE = Page(limit=100)
+#: A blocked job is due when the one before it ends.  This is for the day when somebody mends by hand.
+BLOCKED_AT_MOST = timedelta(days=1)
 
 
 def start(
@@ -43,14 +45,19 @@ def start(
     asked (request, user, project) and may be None for the system itself.
     """
     now = tx.now()
+    key = None if resource is None else _key(resource)
+    due_at, state = now + timedelta(seconds=after_seconds), JobState.QUEUED
+    if key is not None and not after_seconds and tx.scalars(_EARLIER, {"key": key}):
+        due_at, state = now + BLOCKED_AT_MOST, JobState.BLOCKED
     tx.after_commit(partial(announce, tx.db))
     job_id: int = tx.insert(
         jobs,
         {
             **NEW,
             "kind": workflow.name,
-            "resource": None if resource is None else _key(resource),
-            "due_at": now + timedelta(seconds=after_seconds) if after_seconds else now,
+            "resource": key,
+            "state": state,
+            "due_at": due_at,
             "step": workflow.steps[0].name,
             "input": msgspec.to_builtins(input),
             "request_id": getattr(ctx, "request_id", None),
@@ -100,8 +107,9 @@ def get(tx: Transaction, job_id: int) -> Job | None:
 
 def for_resource(tx: Transaction, resource: Resource) -> list[Job]:
     """Return a resource's jobs, the newest first."""
-    query = select(*_COLUMNS).where(jobs.c.resource == _key(resource)).order_by(jobs.c.id.desc())
-    return tx.all(query, Job)
+    # The order of the index, and of the ids too: what is active came after what has ended.
+    order = (jobs.c.active.desc(), jobs.c.id.desc())
+    return tx.all(select(*_COLUMNS).where(jobs.c.resource == _key(resource)).order_by(*order), Job)
 
 
 def page(tx: Transaction, page: Page = _FIRST_PAGE, wanted: Mapping[str, object] | None = None) -> list[Job]:
@@ -144,8 +152,20 @@ NEW: dict[str, Any] = {
     "ended_at": None,
 }
 
-# A running job's due_at is the end of its lease, which is not ours to move.
-_SOONER = case((jobs.c.state == JobState.RUNNING, jobs.c.due_at), else_=bindparam("now", type_=UtcDateTime()))
+# Locking them, so that none of them ends unseen between our looking and our commit: who ends a job
+# makes the next one of its resource due, and must not miss this one.
+_EARLIER = (
+    select(jobs.c.id)
+    .where(jobs.c.resource == bindparam("key"), ACTIVE)
+    .order_by(jobs.c.active, jobs.c.id)
+    .with_for_update()
+)
+# A running job's due_at is the end of its lease, which is not ours to move; a blocked one's is not
+# worth moving.
+_SOONER = case(
+    (jobs.c.state.in_([JobState.RUNNING, JobState.BLOCKED]), jobs.c.due_at),
+    else_=bindparam("now", type_=UtcDateTime()),
+)
 _CANCEL = (
     jobs.update()
     .where(jobs.c.resource == bindparam("key"), ACTIVE, jobs.c.ending.is_(None))

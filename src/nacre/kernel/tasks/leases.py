@@ -86,14 +86,22 @@ def _claim(tx: Transaction, seen: Candidate, owner: str, lease_seconds: float) -
 def save(
     tx: Transaction, job: ClaimedJob, values: dict[str, Any], *, heed_cancel: bool = False
 ) -> ClaimedJob:
-    """Write to a job that is held, and return it as it is then.
+    """Write to a job that is held, and return it as it is then; its end lets the next one begin.
 
     Raises LeaseLost if it is not held any more; with `heed_cancel`, CancelRequested if it has been
     called off.
     """
     values = {**values, "updated_at": tx.now()}
     _write(tx, _SAVE_UNLESS_CANCELLED if heed_cancel else _SAVE, job, values)
+    if job.resource is not None and values.get("active") is False:
+        _unblock_next(tx, job.resource)
     return msgspec.structs.replace(job, **{name: values[name] for name in _KNOWN & values.keys()})
+
+
+def _unblock_next(tx: Transaction, resource: str) -> None:
+    blocked = tx.scalar(_FIRST_BLOCKED, {"resource": resource})
+    if blocked is not None:
+        tx.update(jobs, blocked, {"state": JobState.QUEUED, "due_at": tx.now()})
 
 
 def park(tx: Transaction, job: ClaimedJob, until: datetime, values: dict[str, Any]) -> None:
@@ -152,12 +160,14 @@ _KNOWN = frozenset(ClaimedJob.__struct_fields__)
 _NOW = bindparam("now", type_=UtcDateTime())
 
 _other = jobs.alias("other")
+# Free to run: about nothing in particular, or begun already, or the first of its resource.
 _FREE = or_(
     jobs.c.resource.is_(None),
+    jobs.c.holds.is_not(None),
     ~exists().where(
         _other.c.resource == jobs.c.resource,
         _other.c.active == true(),
-        or_(_other.c.id < jobs.c.id, and_(_other.c.id > jobs.c.id, _other.c.holds.is_not(None))),
+        or_(_other.c.id < jobs.c.id, _other.c.holds.is_not(None)),
     ),
 )
 _CANDIDATES = (
@@ -168,6 +178,12 @@ _CANDIDATES = (
 )
 _CLAIMED = select(*[jobs.c[name] for name in ClaimedJob.__struct_fields__]).where(
     jobs.c.id == bindparam("job_id")
+)
+_FIRST_BLOCKED = (
+    select(jobs.c.id)
+    .where(jobs.c.resource == bindparam("resource"), ACTIVE, jobs.c.state == JobState.BLOCKED)
+    .order_by(jobs.c.active, jobs.c.id)
+    .limit(1)
 )
 _TURN = select(jobs.c.turn).where(jobs.c.id == bindparam("job_id"))
 

@@ -56,7 +56,8 @@ def enlist(tx: Transaction, reconciler: Reconciler) -> None:
     }
     if not tx.insert_if_absent(jobs, row):
         latest = now + timedelta(seconds=reconciler.every_seconds)
-        late = and_(jobs.c.holds == reconciler.resource, jobs.c.due_at > latest)
+        waits = and_(jobs.c.holds == reconciler.resource, jobs.c.state != JobState.RUNNING)
+        late = and_(waits, jobs.c.due_at > latest)
         tx.update(jobs, late, {"due_at": latest})
 
 

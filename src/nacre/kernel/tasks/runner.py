@@ -218,6 +218,8 @@ class Runner:
     def _work_on(self, job: ClaimedJob) -> None:
         try:
             contextvars.copy_context().run(self._carry_on, job)
+        except leases.LeaseLost:
+            log.warning("job %s (%s) has been taken over by another worker", job.id, job.kind)
         except Unavailable as error:
             log.warning("job %s (%s) could not be noted: %s", job.id, job.kind, error.detail or error)
         finally:

@@ -24,6 +24,7 @@ class JobState(StrEnum):
     """Where a job stands."""
 
     QUEUED = "queued"  # wants a worker
+    BLOCKED = "blocked"  # comes after an earlier job of its resource
     RUNNING = "running"  # leased by one
     WAITING = "waiting"  # a step asked to be woken
     RETRYING = "retrying"  # something was away; tries again later
