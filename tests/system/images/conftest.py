@@ -29,11 +29,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def tiny_image() -> Path:
-    """The tiny image of today's packages."""
-    return guest_images.build_tiny(guest_images.cache_directory(), print)
+    """The tiny image as today's recipe makes it."""
+    return guest_images.ensure_tiny(guest_images.cache_directory(), print)
 
 
 @pytest.fixture(scope="session")
 def debian_image() -> Path:
-    """The Debian image of today's packages."""
-    return guest_images.build_debian(guest_images.cache_directory(), print)
+    """The Debian image as today's recipe makes it."""
+    return guest_images.ensure_debian(guest_images.cache_directory(), print)

@@ -13,17 +13,16 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from nacre.cloud import packages
 from nacre.cloud.guest_images import debian, disk, tiny
 from nacre.cloud.guest_images.sysroot import Archive, CannotBuild, Sysroot, fingerprint
+from nacre.cloud.packages import Progress
 
 __all__ = ["CannotBuild", "build_debian", "build_tiny", "cache_directory", "ensure_debian", "ensure_tiny"]
-
-Progress = Callable[[str], None]
 
 
 def cache_directory() -> Path:
@@ -33,12 +32,12 @@ def cache_directory() -> Path:
 
 
 def ensure_tiny(directory: Path, progress: Progress) -> Path:
-    """Return a tiny image that today's recipe made, whatever its packages' versions; build it if need be."""
+    """Return a tiny image that today's recipe made, whatever its packages' versions; build if need be."""
     return _find("tiny", tiny, directory) or build_tiny(directory, progress)
 
 
 def ensure_debian(directory: Path, progress: Progress) -> Path:
-    """Return a Debian image that today's recipe made, whatever its packages' versions; build it if need be."""
+    """Return a Debian image that today's recipe made, whatever its packages' versions; build if need be."""
     return _find("debian", debian, directory) or build_debian(directory, progress)
 
 

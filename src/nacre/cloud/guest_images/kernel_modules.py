@@ -30,7 +30,7 @@ def in_load_order(tree: Path, wanted: Iterable[str]) -> list[Path]:
         ordered[name] = path
 
     for name in wanted:
-        add(name)
+        add(name.replace("-", "_"))
     return list(ordered.values())
 
 
