@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[3]
 TOOLS = Path(sys.prefix) / "bin"
 
 READERS: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
-    ("ruff check", (TOOLS / "ruff", "check", "--quiet")),
-    ("ruff format", (TOOLS / "ruff", "format", "--check", "--quiet")),
+    ("ruff check", (TOOLS / "ruff", "check", "--quiet", "--output-format", "concise")),
+    ("ruff format", (TOOLS / "ruff", "format", "--check", "--output-format", "concise")),
     ("mypy", (TOOLS / "mypy",)),
     ("layers", (TOOLS / "lint-imports",)),
     ("shape", (sys.executable, ROOT / "tools" / "shape.py")),
