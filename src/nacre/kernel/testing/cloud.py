@@ -56,8 +56,11 @@ class Answer:
 class User:
     """Somebody with a token (or none), who asks and gets answers."""
 
-    def __init__(self, cloud: TestCloud, token: str | None) -> None:
+    def __init__(
+        self, cloud: TestCloud, token: str | None, *, user_id: str = "", project_id: str = ""
+    ) -> None:
         self.cloud, self.token = cloud, token
+        self.user_id, self.project_id = user_id, project_id
 
     def request(
         self,

@@ -1,0 +1,1 @@
+"""The edge of the Identity API: one file per resource."""

@@ -1,0 +1,1 @@
+"""The decisions of identity: what may happen, and what is written down."""

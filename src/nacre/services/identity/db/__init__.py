@@ -1,0 +1,1 @@
+"""The tables of identity and the queries on them, by noun."""

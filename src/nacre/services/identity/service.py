@@ -1,0 +1,53 @@
+"""The manifest of the identity service."""
+
+from nacre.kernel.http.api import Api, CatalogEntry
+from nacre.kernel.http.faults import Titled
+from nacre.kernel.service import Manifest
+from nacre.services.identity import policy
+from nacre.services.identity.api import (
+    auth,
+    domains,
+    grants,
+    group_members,
+    groups,
+    projects,
+    roles,
+    users,
+    versions,
+)
+from nacre.services.identity.app.state import prepare
+from nacre.services.identity.app.tokens import authenticator
+from nacre.services.identity.config import IdentityOptions
+from nacre.services.identity.db.tables import SCHEMA
+
+MANIFEST = Manifest(
+    name="identity",
+    apis=(
+        Api(
+            name="identity",
+            port=5000,
+            prefix="identity",
+            version_path="/v3",
+            faults=Titled(),
+            order=("load", "body", "authorise"),
+            routes=(
+                versions.routes,
+                auth.routes,
+                domains.routes,
+                projects.routes,
+                users.routes,
+                groups.routes,
+                group_members.routes,
+                roles.routes,
+                roles.inferences,
+                grants.routes,
+            ),
+            catalog=CatalogEntry(type="identity", name="keystone", path="/v3"),
+        ),
+    ),
+    options=IdentityOptions,
+    policies=tuple(policy.RULES),
+    schema=SCHEMA,
+    on_start=prepare,
+    authenticator=authenticator,
+)
