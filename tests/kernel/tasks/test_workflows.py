@@ -237,6 +237,31 @@ def test_jobs_of_a_resource_run_in_order_and_delete_cancels_the_earlier(town):
     assert town.state("h") is None
 
 
+def test_a_later_job_that_began_first_is_finished_first(town):
+    """Two starts in the same instant: the later may be seen, and begun, before the earlier is there."""
+    flow, _ = workflow()
+
+    @flow.step()
+    def wait(ctx, run):
+        return Wait(60, "a minute") if run.waited_seconds < 60 else None
+
+    runner = town.runner([flow])
+    earlier, later = town.build("h", flow), town.build("h", flow)
+
+    def hide_the_earlier(tx):
+        tx.update(jobs, earlier, {"active": False})
+        tx.update(jobs, later, {"state": JobState.QUEUED, "due_at": tx.now()})
+
+    town.db.run(hide_the_earlier)
+    runner.run_due()
+    town.db.run(lambda tx: tx.update(jobs, earlier, {"active": True}))
+    runner.run_due()
+    assert town.job(earlier).state is JobState.QUEUED
+    town.clock.turn(seconds=61)
+    runner.run_due()
+    assert (town.job(earlier).state, town.job(later).state) == (JobState.WAITING, JobState.DONE)
+
+
 def test_a_job_that_is_called_off_during_a_step_stops_after_it(town):
     flow, diary = workflow()
 

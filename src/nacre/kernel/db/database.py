@@ -58,7 +58,9 @@ class Database:
         self.clock = clock or Clock()
         self.engine = open_engine(url, synchronous=synchronous)
         self.url = self.engine.url
-        self.kind = self.engine.dialect.name
+        name = self.engine.dialect.name
+        #: "sqlite", "postgresql" or "mariadb", which stands for MySQL too.
+        self.kind = "mariadb" if name == "mysql" else name
         self._is_sqlite = self.kind == "sqlite"
         self._writing: AbstractContextManager[object] = _NOTHING
         if self._is_sqlite:

@@ -29,6 +29,7 @@ FIRST = "0001"
 VERSION_TABLE = "schema_revision"
 #: Any number that no other program uses for PostgreSQL's advisory locks.
 _LOCK_NUMBER = 0x6E61637265
+_LOCK_OF_DATABASE = "CONCAT('nacre/', MD5(DATABASE()))"  # MariaDB's locks are the whole server's
 
 _versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
 
@@ -101,24 +102,28 @@ def _prepare_alone(tx: Transaction, schema: Schema) -> None:
     MariaDB commits each table at once; the revision is written last, and what exists is not created
     again, so dying in between is harmless.
     """
+    if tx.db.kind == "mariadb":
+        tx.execute(text(f"SELECT GET_LOCK({_LOCK_OF_DATABASE}, 60)"))
+        try:
+            _create_or_upgrade(tx, schema)
+            tx.connection.commit()  # or the next process, once it has the lock, would not see it
+        finally:
+            tx.execute(text(f"SELECT RELEASE_LOCK({_LOCK_OF_DATABASE})"))
+    else:
+        if tx.db.kind == "postgresql":
+            tx.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
+        _create_or_upgrade(tx, schema)
+
+
+def _create_or_upgrade(tx: Transaction, schema: Schema) -> None:
     connection = tx.connection
-    unlock = None
-    if tx.db.kind == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
-    elif tx.db.kind in ("mysql", "mariadb"):
-        tx.execute(text("SELECT GET_LOCK(CONCAT('nacre/', DATABASE()), 60)"))
-        unlock = text("SELECT RELEASE_LOCK(CONCAT('nacre/', DATABASE()))")
-    try:
-        _versions.create(connection, checkfirst=True)
-        found = tx.scalar(select(_versions))
-        if found is None:
-            schema.metadata.create_all(connection)
-            tx.insert(_versions, {"version_num": schema.revision})
-        elif found != schema.revision:
-            _upgrade(connection, schema, found)
-    finally:
-        if unlock is not None:
-            tx.execute(unlock)
+    _versions.create(connection, checkfirst=True)
+    found = tx.scalar(select(_versions))
+    if found is None:
+        schema.metadata.create_all(connection)
+        tx.insert(_versions, {"version_num": schema.revision})
+    elif found != schema.revision:
+        _upgrade(connection, schema, found)
 
 
 def _upgrade(connection: Connection, schema: Schema, found: str) -> None:
@@ -161,7 +166,7 @@ def _alembic(connection: Connection, **options: Any) -> Any:
             "version_table": VERSION_TABLE,
             "render_as_batch": True,
             "compare_type": False,
-            "transactional_ddl": connection.dialect.name != "mysql",
+            "transactional_ddl": connection.dialect.name in ("sqlite", "postgresql"),
             "include_name": lambda name, kind, parents: not (kind == "table" and name == VERSION_TABLE),
             **options,
         },

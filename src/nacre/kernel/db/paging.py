@@ -101,7 +101,7 @@ def page(
         query = query.limit(page.limit)
     if page.offset:
         query = query.offset(page.offset)
-        if page.limit is None and tx.db.kind in ("mysql", "mariadb"):
+        if page.limit is None and tx.db.kind == "mariadb":
             query = query.limit(2**63 - 1)
     rows = build_all(tx.execute(query), record)
     return rows[::-1] if page.backwards else rows

@@ -78,9 +78,10 @@ class Runner:
         self._own_crew = crew is None
         self._crew = crew or Crew(jobs_at_once=threads)
         self._look_every_seconds = look_every_seconds
-        self._held: dict[int, float] = {}
+        self._held: set[int] = set()
         self._guard = threading.Condition()
         self._worker_is_coming = False
+        self._workers = 0
         self._stopping = False
         self._started = False
         self.turned_away = False
@@ -105,7 +106,7 @@ class Runner:
                 self._stop_listening()
                 self._crew.leave(self)
                 self._started = False
-            drained = self._guard.wait_for(lambda: not self._held, timeout=timeout_seconds)
+            drained = self._guard.wait_for(lambda: not (self._held or self._workers), timeout=timeout_seconds)
         if not drained:
             log.warning("stopping while jobs %s are in the middle of a step", sorted(self._held))
         if self._own_crew:
@@ -130,15 +131,20 @@ class Runner:
     def run_due(self) -> int:
         """Work on everything that is due, in this thread, until nothing is; return how many claims.
 
-        For tests, which turn the clock and call this instead of `start`.
+        For tests, which turn the clock and call this; with or without `start`.  What the workers have
+        in hand by then is waited for.
         """
         if not self.owner:
             self.prepare()
         count = 0
-        while (job := self._claim()) is not None:
-            self._work_on(job)
-            count += 1
-        return count
+        while True:
+            while (job := self._claim()) is not None:
+                self._work_on(job)
+                count += 1
+            with self._guard:
+                if not (self._held or self._workers or self._worker_is_coming):
+                    return count
+                self._guard.wait()
 
     # Being told
 
@@ -154,20 +160,30 @@ class Runner:
 
     def look(self) -> None:
         """Take one due job and carry it on, while another worker looks for the next; runs on the pool."""
-        self._worker_is_coming = False  # before looking, so that no wake-up from now on is lost
-        if not self._crew.hire():
-            self.turned_away = True
-            return
+        with self._guard:
+            self._worker_is_coming = False  # before looking, so that no wake-up from now on is lost
+            self._workers += 1
         try:
-            job = self._claim()
-            if job is not None:
-                self.wake()
-                self._work_on(job)
-                self.wake()
+            if self._crew.hire():
+                try:
+                    self._carry_on_one()
+                finally:
+                    self._crew.dismiss()
+            else:
+                self.turned_away = True
         except Unavailable as error:
             log.warning("jobs of %s cannot be reached: %s", self._name, error.detail or error)
         finally:
-            self._crew.dismiss()
+            with self._guard:
+                self._workers -= 1
+                self._guard.notify_all()
+
+    def _carry_on_one(self) -> None:
+        job = self._claim()
+        if job is not None:
+            self.wake()
+            self._work_on(job)
+            self.wake()
 
     def renew(self) -> None:
         """Put off the end of the leases that are held."""
@@ -189,12 +205,12 @@ class Runner:
             return None
         kinds = [*self._workflows, *self._reconcilers]
         while True:
-            due, next_at = leases.look(self.db, kinds, self._held)
+            due, next_at = leases.look(self.db, kinds, frozenset(self._held))
             for candidate in due:
                 job = leases.claim(self.db, candidate, self.owner, self._crew.lease_seconds)
                 if job is not None:
                     with self._guard:
-                        self._held[job.id] = time.monotonic()
+                        self._held.add(job.id)
                         self._set_renewal()
                     return job
             if not due:
@@ -224,7 +240,7 @@ class Runner:
             log.warning("job %s (%s) could not be noted: %s", job.id, job.kind, error.detail or error)
         finally:
             with self._guard:
-                del self._held[job.id]
+                self._held.discard(job.id)
                 self._guard.notify_all()
 
     def _carry_on(self, job: ClaimedJob) -> None:
