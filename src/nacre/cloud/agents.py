@@ -47,9 +47,7 @@ def compute_agent(
         driver = SimulatedDriver(state_dir, _options(config, "simulated_compute", SimulatedOptions))
     else:
         driver = libvirt_driver(state_dir, settings, config)
-    return ComputeAgent(
-        host, bus, driver, state_dir, options=_options(config, "compute_agent", AgentOptions)
-    )
+    return ComputeAgent(host, bus, driver, state_dir, options=_options(config, "compute_agent", AgentOptions))
 
 
 def libvirt_driver(state_dir: Path, settings: Settings, config: ConfigFile) -> LibvirtDriver:
@@ -84,9 +82,7 @@ def network_agent(
         driver = linux_driver(
             state_dir, settings, config, metadata_url=metadata_url, metadata_secret=metadata_secret
         )
-    return NetworkAgent(
-        host, bus, driver, state_dir, options=_options(config, "network_agent", AgentOptions)
-    )
+    return NetworkAgent(host, bus, driver, state_dir, options=_options(config, "network_agent", AgentOptions))
 
 
 def linux_driver(

@@ -131,7 +131,6 @@ class Cloud:
         return agents
 
 
-
 def purge_data_plane(state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
     """Remove every guest, namespace, bridge and process of a cloud, whether it runs or not."""
     from nacre.cloud.agents import libvirt_driver, linux_driver
