@@ -1,6 +1,7 @@
 """One job's way: forward, waiting, through outages, back."""
 
 import subprocess
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -249,12 +250,12 @@ def test_a_later_job_that_began_first_is_finished_first(town):
     earlier, later = town.build("h", flow), town.build("h", flow)
 
     def hide_the_earlier(tx):
-        tx.update(jobs, earlier, {"active": False})
+        tx.update(jobs, earlier, {"active": False, "due_at": tx.now() + timedelta(hours=1)})
         tx.update(jobs, later, {"state": JobState.QUEUED, "due_at": tx.now()})
 
     town.db.run(hide_the_earlier)
     runner.run_due()
-    town.db.run(lambda tx: tx.update(jobs, earlier, {"active": True}))
+    town.db.run(lambda tx: tx.update(jobs, earlier, {"active": True, "due_at": tx.now()}))
     runner.run_due()
     assert town.job(earlier).state is JobState.QUEUED
     town.clock.turn(seconds=61)

@@ -164,13 +164,13 @@ class Runner:
             self._worker_is_coming = False  # before looking, so that no wake-up from now on is lost
             self._workers += 1
         try:
+            self.turned_away = True  # said before asking, so that no vacancy is missed in between
             if self._crew.hire():
+                self.turned_away = False
                 try:
                     self._carry_on_one()
                 finally:
                     self._crew.dismiss()
-            else:
-                self.turned_away = True
         except Unavailable as error:
             log.warning("jobs of %s cannot be reached: %s", self._name, error.detail or error)
         finally:
