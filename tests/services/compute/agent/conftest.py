@@ -1,11 +1,14 @@
 """A host's agent on a memory bus, and a listener in the control plane's place."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from control_of_compute import HOST, ControlPlane
+
+sys.path.insert(0, str(Path(__file__).parent))
+from control_of_compute import HOST, ControlPlane  # noqa: E402
 
 from nacre.kernel.bus import MemoryBus
 from nacre.services.compute.agent.drivers.base import Driver

@@ -25,22 +25,27 @@ LONGEST_PAUSE_SECONDS = 30.0
 _loop_lock = threading.Lock()
 _loop: threading.Thread | None = None
 
+#: What libvirt's error codes mean; names that an older libvirt does not know are left out.
 MEANINGS: dict[int, type[NacreError]] = {
-    libvirt.VIR_ERR_NO_DOMAIN: NotFound,
-    libvirt.VIR_ERR_OPERATION_INVALID: Conflict,
-    libvirt.VIR_ERR_AGENT_UNRESPONSIVE: Conflict,
-    libvirt.VIR_ERR_AGENT_COMMAND_TIMEOUT: Conflict,
-    libvirt.VIR_ERR_AGENT_UNSYNCED: Conflict,
-    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED: Conflict,
-    libvirt.VIR_ERR_OPERATION_UNSUPPORTED: Conflict,
-    libvirt.VIR_ERR_DEVICE_MISSING: NotFound,
-    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: BadRequest,
-    libvirt.VIR_ERR_XML_ERROR: BadRequest,
-    libvirt.VIR_ERR_XML_DETAIL: BadRequest,
-    libvirt.VIR_ERR_OPERATION_TIMEOUT: Unavailable,
-    libvirt.VIR_ERR_RPC: Unavailable,
-    libvirt.VIR_ERR_NO_CONNECT: Unavailable,
-    libvirt.VIR_ERR_INVALID_CONN: Unavailable,
+    getattr(libvirt, f"VIR_ERR_{name}"): meaning
+    for name, meaning in {
+        "NO_DOMAIN": NotFound,
+        "DEVICE_MISSING": NotFound,
+        "OPERATION_INVALID": Conflict,
+        "OPERATION_UNSUPPORTED": Conflict,
+        "ARGUMENT_UNSUPPORTED": Conflict,
+        "AGENT_UNRESPONSIVE": Conflict,
+        "AGENT_UNSYNCED": Conflict,
+        "AGENT_COMMAND_TIMEOUT": Conflict,
+        "CONFIG_UNSUPPORTED": BadRequest,
+        "XML_ERROR": BadRequest,
+        "XML_DETAIL": BadRequest,
+        "OPERATION_TIMEOUT": Unavailable,
+        "RPC": Unavailable,
+        "NO_CONNECT": Unavailable,
+        "INVALID_CONN": Unavailable,
+    }.items()
+    if hasattr(libvirt, f"VIR_ERR_{name}")
 }
 
 

@@ -52,7 +52,7 @@ def domain_name(server_id: str) -> str:
 
 
 def describe(spec: rpc.ServerSpec, files: ServerFiles, host: Host) -> str:
-    """Describe a whole domain."""
+    """Describe a whole domain; `BadRequest` for what cannot be."""
     domain = ET.Element("domain", type=host.virt_type)
     _add(domain, "name", domain_name(spec.id))
     _add(domain, "uuid", spec.id)
@@ -74,11 +74,8 @@ def describe(spec: rpc.ServerSpec, files: ServerFiles, host: Host) -> str:
     _add(devices, "emulator", host.emulator)
     for device in _disks(spec, files, host):
         devices.append(device)
-    for position, nic in enumerate(spec.nics):
-        element = nic_element(nic)
-        if position == 0 and nic.boot_index is None and spec.image is None and not spec.volumes:
-            _add(element, "boot", order=1)
-        devices.append(element)
+    for nic in spec.nics:
+        devices.append(nic_element(nic))
     _consoles(devices, spec, files, host)
     _add_buses(devices, spec, host)
     return ET.tostring(domain, encoding="unicode")
@@ -276,6 +273,8 @@ def _disks(spec: rpc.ServerSpec, files: ServerFiles, host: Host) -> Iterator[ET.
     if spec.image is not None:
         yield local(files.root, "qcow2", boot=first + 1 if iso else first)
     boot_volume = next((v for v in spec.volumes if v.boot_index == 0), None) if spec.image is None else None
+    if spec.image is None and boot_volume is None:
+        raise BadRequest("The server has nothing to boot from: no image and no volume with boot index 0.")
     if boot_volume is not None:
         device = next_device(None, taken, DISK_BUSES.get(boot_volume.bus, "vd"))
         taken.add(device)

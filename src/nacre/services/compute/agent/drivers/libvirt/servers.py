@@ -5,6 +5,7 @@ Each function asks libvirt what is so, does what is missing, and may be called a
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 State = rpc.ServerState
 GRACE_SECONDS = 60.0
 LOOK_SECONDS = 5.0  # how often a wait looks although no event came
+ASK_AGAIN_SECONDS = 10.0  # a guest that boots or is busy does not hear the first time
 
 STATES = {
     libvirt.VIR_DOMAIN_NOSTATE: State.RUNNING,
@@ -62,6 +64,7 @@ class Servers:
         self._lock = threading.Lock()
         self._resets: Counter[str] = Counter()
         self._reboots: dict[str, int] = {}  # server id -> resets seen when it was asked to reboot
+        self._asked: dict[str, float] = {}  # server id -> when its guest was last asked (monotonic)
 
     # --- looking ---
 
@@ -176,6 +179,7 @@ class Servers:
         with self._lock:
             self._resets.pop(server_id, None)
             self._reboots.pop(server_id, None)
+            self._asked.pop(server_id, None)
         return None
 
     def _rebuilds(self, spec: rpc.ServerSpec) -> bool:
@@ -236,8 +240,7 @@ class Servers:
         domain = self.get(server_id)
         state = self.state(domain)
         if state is State.RUNNING and attempt.waited_seconds < timeout_seconds:
-            if attempt.number == 1:
-                self._ask(domain, "shutdown")
+            self._ask(domain, "shutdown", again=attempt.number > 1)
             remaining = timeout_seconds - attempt.waited_seconds
             return Later(min(remaining, LOOK_SECONDS), "waiting for the guest to power off")
         if state is State.SUSPENDED:
@@ -252,17 +255,12 @@ class Servers:
         domain = self.get(spec.id)
         if kind is rpc.RebootType.SOFT and self.state(domain) is State.RUNNING:
             with self._lock:
-                if attempt.number == 1 or spec.id not in self._reboots:
+                if attempt.number == 1:
                     self._reboots[spec.id] = self._resets[spec.id]
-                    ask = True
-                else:
-                    ask = False
-                done = self._resets[spec.id] > self._reboots[spec.id]
-            if done:
-                return None
+                if self._resets[spec.id] > self._reboots.setdefault(spec.id, self._resets[spec.id]):
+                    return None
             if attempt.waited_seconds < timeout_seconds:
-                if ask:
-                    self._ask(domain, "reboot")
+                self._ask(domain, "reboot", again=attempt.number > 1)
                 remaining = timeout_seconds - attempt.waited_seconds
                 return Later(min(remaining, LOOK_SECONDS), "waiting for the guest to reboot")
             log.info("Server %s did not reboot in %g s when asked; resetting it", spec.id, timeout_seconds)
@@ -305,12 +303,16 @@ class Servers:
             raise Conflict(f"Server {spec.id} is {state}.")
         return self._boot(domain, spec, attempt)
 
-    def _ask(self, domain: "libvirt.virDomain", what: str) -> None:
-        """Press the power button, and tell the guest agent if there is one; a guest may hear either.
+    def _ask(self, domain: "libvirt.virDomain", what: str, *, again: bool) -> None:
+        """Have the guest agent do it; where none answers, press the power button.
 
-        libvirt's own choice is the agent alone where the channel exists, and a guest whose agent cannot do it
-        would hear nothing.
+        libvirt's own choice is the agent alone where its channel exists, and a guest without the agent would
+        hear nothing.
         """
+        now = time.monotonic()
+        if again and now - self._asked.get(domain.UUIDString(), 0.0) < ASK_AGAIN_SECONDS:
+            return
+        self._asked[domain.UUIDString()] = now
         both = {
             "shutdown": (
                 domain.shutdownFlags,
