@@ -115,7 +115,7 @@ class Routes:
         target    target(ctx, loaded, body) → what the policy is checked against (loaded, or own project)
         body      a check for the whole body, or CREATE / UPDATE for the resource's fields (the
                   default for POST and PUT/PATCH where the handler takes a body)
-        envelope  the key that the body's object is wrapped in; the resource's own key by default
+        envelope  the key that the body's object is wrapped in ("": none); by default the resource's own
         bulk      a create may also send a list under the resource's plural; `body` is then a list
         action    the one key of a body that selects this operation among those of its path
         stream    the handler is async and reads `req.chunks()`; its body is never held in memory
@@ -126,7 +126,8 @@ class Routes:
         if resource is not None:
             if body is None and "body" in names and not action and not stream:
                 body = CREATE if method == "POST" else UPDATE
-            envelope = envelope or (resource.key if isinstance(body, Use) else None)
+            if envelope is None and isinstance(body, Use):
+                envelope = resource.key
         self.operations.append(
             Operation(
                 method=method,
