@@ -1,0 +1,1 @@
+"""The edge of the image service: one file for each resource of the Image API v2."""

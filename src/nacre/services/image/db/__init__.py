@@ -1,0 +1,1 @@
+"""The tables of the image service and the queries on them."""

@@ -1,0 +1,108 @@
+"""The image service's tables.
+
+`images.location` names the bytes in the store, and is set in the same transaction that makes the image
+active; whatever the store holds besides is nobody's and is swept.  `upload_id` says which of several
+tries to send the bytes is the one that counts, `upload_seen_at` when it last showed a sign of life.
+The row of a deleted image stays for a while, so that its id is not used again.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import Boolean, Index, Integer, Table
+
+from nacre.kernel import tasks as kernel_tasks
+from nacre.kernel.db import Big, Id, LongText, Name, OneOf, Schema, UtcDateTime, column, new_metadata, sized
+
+
+class Status(StrEnum):
+    """Where an image is in its life."""
+
+    QUEUED = "queued"
+    SAVING = "saving"
+    UPLOADING = "uploading"
+    IMPORTING = "importing"
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    DELETED = "deleted"
+
+
+class Visibility(StrEnum):
+    """Who may see an image."""
+
+    PUBLIC = "public"
+    COMMUNITY = "community"
+    SHARED = "shared"
+    PRIVATE = "private"
+
+
+class MemberStatus(StrEnum):
+    """What a project says to an image that is shared with it."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+metadata = new_metadata()
+jobs = kernel_tasks.tables(metadata)
+
+images = Table(
+    "images",
+    metadata,
+    column("id", Id, key=True),
+    column("name", Name, null=True),
+    column("owner", sized(191), null=True),
+    column("status", OneOf(Status)),
+    column("visibility", OneOf(Visibility)),
+    column("os_hidden", Boolean),
+    column("protected", Boolean),
+    column("container_format", sized(20), null=True),
+    column("disk_format", sized(20), null=True),
+    column("min_disk", Integer),
+    column("min_ram", Integer),
+    column("size", Big, null=True),
+    column("virtual_size", Big, null=True),
+    column("checksum", sized(32), null=True),
+    column("os_hash_algo", sized(64), null=True),
+    column("os_hash_value", sized(128), null=True),
+    column("location", sized(191), null=True),
+    column("staged", sized(191), null=True),
+    column("upload_id", Id, null=True),
+    column("upload_seen_at", UtcDateTime, null=True),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    column("deleted_at", UtcDateTime, null=True),
+    Index("images_by_owner", "owner", "created_at", "id"),
+    Index("images_by_visibility", "visibility", "created_at", "id"),
+    Index("images_by_created_at", "created_at", "id"),
+    Index("images_by_status", "status", "upload_seen_at"),
+    Index("images_by_location", "location"),
+)
+
+image_properties = Table(
+    "image_properties",
+    metadata,
+    column("image_id", Id, key=True),
+    column("name", sized(255), key=True),
+    column("value", LongText),
+)
+
+image_tags = Table(
+    "image_tags",
+    metadata,
+    column("image_id", Id, key=True),
+    column("tag", sized(255), key=True),
+)
+
+image_members = Table(
+    "image_members",
+    metadata,
+    column("image_id", Id, key=True),
+    column("member_id", sized(191), key=True),
+    column("status", OneOf(MemberStatus)),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    Index("image_members_by_member", "member_id", "status"),
+)
+
+SCHEMA = Schema(metadata)

@@ -1,0 +1,126 @@
+"""Conditions of images that a caller can tell apart."""
+
+from nacre.kernel import errors
+
+
+class ImageNotFound(errors.NotFound):
+    """There is no such image, or it is not for the caller to see."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"Failed to find image {image_id}")
+
+
+class ImageExists(errors.Conflict):
+    """Another image has, or had, the id."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"Image ID {image_id} already exists!")
+
+
+class ImageProtected(errors.Forbidden):
+    """The image may not be deleted while it is protected."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"Image {image_id} is protected and cannot be deleted.")
+
+
+class ImageDeactivated(errors.Forbidden):
+    """An administrator or the owner has taken the image's data out of use."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(
+            f"The requested image {image_id} has been deactivated. Image data download is forbidden."
+        )
+
+
+class WrongState(errors.Conflict):
+    """The image is not in a state from which it can be moved to another."""
+
+    def __init__(self, present: str, wanted: str) -> None:
+        super().__init__(f"Image status transition from {present} to {wanted} is not allowed")
+        self.present = present
+
+
+class UploadLost(errors.Gone):
+    """The image was deleted, or given to another upload, while its bytes were arriving."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(
+            f"Image {image_id} could not be found after upload. It may have been deleted meanwhile."
+        )
+
+
+class ImageTooLarge(errors.TooLarge):
+    """More bytes than an image may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Denying attempt to upload image larger than {limit} bytes.")
+
+
+class StorageExhausted(errors.TooLarge):
+    """The project's images would hold more than they may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The size of the data would exceed the limit of {limit} bytes for all images of the project."
+        )
+
+
+class LimitExceeded(errors.TooLarge):
+    """More properties, tags or members than one image may have."""
+
+    def __init__(self, noun: str, attempted: int, maximum: int) -> None:
+        super().__init__(
+            f"The limit has been exceeded on the number of allowed image {noun}. "
+            f"Attempted: {attempted}, Maximum: {maximum}"
+        )
+
+
+class BadImageData(errors.UnsupportedMediaType):
+    """The bytes are not an image of the declared format, or one that would be dangerous to open."""
+
+
+class ReadOnlyAttribute(errors.Forbidden):
+    """The service sets this attribute itself."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Attribute '{name}' is read-only.")
+
+
+class ReservedAttribute(errors.Forbidden):
+    """The name is kept for the service's own use."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Attribute '{name}' is reserved.")
+
+
+class NotOwner(errors.Forbidden):
+    """Only an administrator gives images to other projects."""
+
+    def __init__(self, owner: str | None) -> None:
+        super().__init__(f"You are not permitted to create images owned by '{owner}'.")
+
+
+class PropertyMissing(errors.Conflict):
+    """A change names a property that the image does not have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Property {name} does not exist.")
+
+
+class BadTicket(errors.NotFound):
+    """A ticket is forged, for another image, or too old; the bearer learns nothing more."""
+
+
+class RangeNotSatisfiable(errors.NacreError):
+    """The request asks for bytes that the image does not have."""
+
+    status = 416
+
+    def __init__(self, asked: str, size: int) -> None:
+        super().__init__(f"The range {asked[:60]!r} is not within the image's {size} bytes.")
+        self._size = size
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Content-Range", f"bytes */{self._size}")]
