@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from town import Town
+
+from .town import Town
 
 
 @pytest.fixture

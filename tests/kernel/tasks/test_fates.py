@@ -7,12 +7,13 @@ from itertools import count
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from town import BUILD, Town
 
 from nacre.kernel import tasks
 from nacre.kernel.errors import Conflict, Unavailable
 from nacre.kernel.tasks import JobState, Runner, Wait
 from nacre.kernel.testing.workflows import Killed
+
+from .town import BUILD, Town
 
 FATES = [
     "works",

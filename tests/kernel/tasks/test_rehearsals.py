@@ -1,11 +1,12 @@
 """The rehearsals pass for a sound workflow, and find what is wrong with unsound ones."""
 
 import pytest
-from town import BUILD, Context, Plan, Town, add_part, parts, remove_part
 
 from nacre.kernel.db import Duplicate
 from nacre.kernel.tasks import Run, Wait, Workflow
 from nacre.kernel.testing.workflows import Rehearsal, rehearsals
+
+from .town import BUILD, Context, Plan, Town, add_part, parts, remove_part
 
 
 def play(rehearsal: Rehearsal, town: Town, **options) -> None:

@@ -6,11 +6,12 @@ import time
 from collections import Counter
 
 import pytest
-from town import BUILD, Plan, Town
 
 from nacre.kernel import tasks
 from nacre.kernel.db import Database
 from nacre.kernel.tasks import Crew, JobState, Pace, Reconciler, Report, Wait, Workflow
+
+from .town import BUILD, Plan, Town
 
 PATIENT = 20.0
 

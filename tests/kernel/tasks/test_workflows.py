@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
-from town import BUILD, Plan, Town, add_part, remove_part
 
 from nacre.kernel import tasks
 from nacre.kernel.db import Page
 from nacre.kernel.errors import Conflict, Unavailable
 from nacre.kernel.tasks import JobState, Run, Wait, Workflow
 from nacre.kernel.tasks.tables import jobs
+
+from .town import BUILD, Plan, Town, add_part, remove_part
 
 
 def workflow(**options) -> tuple[Workflow[Plan], list[str]]:

@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: How often a transaction is tried before the contention counts as an outage.
+#: How often, and for how long, a transaction is tried before the contention counts as an outage.
 TRIES = 12
+PATIENCE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 0.5
 
 _NOTHING = nullcontext()
@@ -91,7 +92,7 @@ class Database:
                 f"{_name(f)} would open a transaction inside another; a transaction is never open"
                 " across a call to anything else"
             )
-        tried = 0
+        tried, began = 0, time.monotonic()
         while True:
             tried += 1
             tx = None
@@ -100,7 +101,8 @@ class Database:
                     tx = self._begin(writes)
                     result = self._call(tx, f, args, kwargs)
             except (DBAPIError, sqlite3.Error) as error:
-                self._judge(error, tried, committing=tx is not None and tx.committing)
+                last = tried == TRIES or time.monotonic() - began > PATIENCE_SECONDS
+                self._judge(error, last=last, committing=tx is not None and tx.committing)
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.004 * 2**tried)))
             else:
                 for act in tx.afterwards:
@@ -132,7 +134,7 @@ class Database:
             _open.tx = None
             tx.connection.close()
 
-    def _judge(self, error: BaseException, tried: int, *, committing: bool) -> None:
+    def _judge(self, error: BaseException, *, last: bool, committing: bool) -> None:
         """Return when the transaction is worth another try; raise what it means when not."""
         trouble = diagnose(error)
         if trouble is Trouble.DUPLICATE:
@@ -146,7 +148,7 @@ class Database:
                 "The database went away while it was committing; what was asked may have been done.",
                 detail=str(error),
             ) from error
-        if tried == TRIES:
+        if last:
             raise Unavailable("The database is too busy.", detail=str(error)) from error
 
 

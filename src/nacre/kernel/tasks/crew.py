@@ -98,8 +98,15 @@ class Crew:
                 if pause > 0:
                     self._changed.wait(pause)
             for runner in runners:
-                now = time.monotonic()
-                if runner.look_at <= now:
-                    runner.wake()
-                if runner.renew_at <= now:
-                    runner.renew()
+                try:
+                    _attend_to(runner)
+                except Exception:  # noqa: BLE001 - one service's trouble must not stop the others' clock
+                    log.exception("the timekeeper could not attend to a runner")
+
+
+def _attend_to(runner: "Runner") -> None:
+    now = time.monotonic()
+    if runner.look_at <= now:
+        runner.wake()
+    if runner.renew_at <= now:
+        runner.renew()

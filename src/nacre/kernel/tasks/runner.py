@@ -116,7 +116,9 @@ class Runner:
             self._lock = None
 
     def prepare(self) -> None:
-        """Get a name, take over from one's former selves, give the reconcilers their rows."""
+        """Get a name, take over from one's former selves, give the reconcilers their rows; only once."""
+        if self.owner:
+            return
         self._lock = _lock(self._lock_file) if self._lock_file else None
         # A name with "#" is only ever used under the lock, so all others of that name are dead.
         former = f"{self._name}#"
@@ -134,8 +136,7 @@ class Runner:
         For tests, which turn the clock and call this; with or without `start`.  What the workers have
         in hand by then is waited for.
         """
-        if not self.owner:
-            self.prepare()
+        self.prepare()
         count = 0
         while True:
             while (job := self._claim()) is not None:
@@ -151,11 +152,11 @@ class Runner:
     def wake(self) -> None:
         """Have a worker look for due jobs, soon."""
         with self._guard:
+            self.look_at = time.monotonic() + self._look_every_seconds
             if self._worker_is_coming or self._stopping or not self._started:
                 return
             self._worker_is_coming = True
             self.turned_away = False
-            self.look_at = time.monotonic() + self._look_every_seconds
         self._crew.send(self)
 
     def look(self) -> None:
