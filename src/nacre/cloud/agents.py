@@ -75,9 +75,9 @@ def network_agent(
 
     driver: Driver
     if settings.simulated:
-        from nacre.services.network.agent.drivers.simulated.driver import Host, SimulatedDriver
+        from nacre.services.network.agent.drivers.simulated.driver import SimulatedDriver
 
-        driver = SimulatedDriver(Host(physical_networks=(PHYSICAL_NETWORK,)))
+        driver = SimulatedDriver()
     else:
         driver = linux_driver(
             state_dir, settings, config, metadata_url=metadata_url, metadata_secret=metadata_secret

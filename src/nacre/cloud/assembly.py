@@ -15,7 +15,7 @@ from nacre.kernel.config import ConfigFile
 from nacre.kernel.errors import Unavailable
 from nacre.kernel.process import FRONT_PORT, Process, ServiceUser
 from nacre.services import NAMES, manifests
-from nacre.services.identity.setup import bootstrap
+from nacre.services.identity.setup import set_up
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Cloud:
 
     def __init__(self, state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
         self._state, self._settings = state, settings
-        secrets = state.secrets()
+        self._service_user = ServiceUser(name=SERVICE_USER, password=state.secrets().service_password)
         self._bus = MemoryBus()
         self.process = Process(
             manifests(NAMES),
@@ -45,7 +45,7 @@ class Cloud:
             config=config,
             address=settings.listen,
             bus=self._bus,
-            service_user=ServiceUser(name=SERVICE_USER, password=secrets.service_password),
+            service_user=self._service_user,
         )
         self._agents = self._make_agents(config)
         self._server = threading.Thread(target=self._serve, name="shell", daemon=True)
@@ -65,7 +65,12 @@ class Cloud:
     def start(self) -> None:
         """Start services, sockets, and agents; returns once requests are answered."""
         self.process.start()
-        self._bootstrap()
+        set_up(
+            self.process,
+            admin_password=self._state.secrets().admin_password,
+            service_user=self._service_user,
+            region=self._settings.region,
+        )
         self._server.start()
         self._ready.wait(READY_SECONDS)
         if self.failure is not None or not self._ready.is_set():
@@ -90,30 +95,12 @@ class Cloud:
             log.exception("the shell stopped")
             self._ready.set()
 
-    def _bootstrap(self) -> None:
-        """Make the administrator, the service user and the catalog what they should be."""
-        secrets = self._state.secrets()
-        endpoints = [
-            (api.catalog.type, api.catalog.name, self.process.public_url(api.name) + api.catalog.path)
-            for api in self.process.apis()
-            if api.catalog is not None
-        ]
-        bootstrap(
-            self.process.services["identity"],
-            admin_password=secrets.admin_password,
-            service_user=SERVICE_USER,
-            service_password=secrets.service_password,
-            region=self._settings.region,
-            endpoints=endpoints,
-        )
-
     def _make_agents(self, config: ConfigFile) -> list[Agent]:
         """Make the agents of this machine; a simulated cloud may have many hosts."""
         agents: list[Agent] = []
         hosts = [self._settings.host]
         if self._settings.simulated:
             hosts += [f"{self._settings.host}-{n}" for n in range(2, self._settings.simulated_hosts + 1)]
-        metadata_url = self.process.public_url("metadata")
         for host in hosts:
             where: Path = self._state.root / "hosts" / host
             agents.append(
@@ -123,7 +110,7 @@ class Cloud:
                     where / "network",
                     self._settings,
                     config,
-                    metadata_url=metadata_url,
+                    metadata_url=self.process.public_url("metadata"),
                     metadata_secret=self._state.secrets().metadata_secret,
                 )
             )

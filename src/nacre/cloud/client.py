@@ -22,7 +22,7 @@ TOO_LONG_SECONDS = 600.0
 class CloudClient:
     """One user in one project.
 
-    Raises the kernel's errors by their meaning when the cloud refuses, and Unavailable when it does not answer.
+    Raises the kernel's errors by their meaning when the cloud refuses, Unavailable when it is silent.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -134,7 +135,7 @@ def make_security_group(demo: CloudClient) -> None:
     present = {rule["protocol"] for rule in group["security_group_rules"]}
     for protocol, port in (("icmp", None), ("tcp", 22)):
         if protocol not in present:
-            body = {
+            rule: dict[str, Any] = {
                 "security_group_id": group["id"],
                 "direction": "ingress",
                 "ethertype": "IPv4",
@@ -142,7 +143,7 @@ def make_security_group(demo: CloudClient) -> None:
                 "port_range_min": port,
                 "port_range_max": port,
             }
-            demo.post("network", "/v2.0/security-group-rules", {"security_group_rule": body})
+            demo.post("network", "/v2.0/security-group-rules", {"security_group_rule": rule})
 
 
 def make_key_pair(demo: CloudClient, state: StateDirectory) -> None:

@@ -42,7 +42,7 @@ def run(options: Options, *, services: Sequence[str]) -> None:
         elsewhere=config.section("elsewhere", Elsewhere).services,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.shell and process.shell.stop())
+        signal.signal(number, lambda *_: process.stop_serving())
     process.start()
     try:
         process.serve(on_ready=lambda: Terminal().say(f"serving {', '.join(services)}"))

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from nacre.cloud import credentials, first_start, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.options import Mode, Options
@@ -62,7 +64,7 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
         if not state.furnished.exists():
             _furnish(cloud.auth_url, settled, state, terminal)
             state.furnished.touch()
-        state.note_running(Running(**{**_fields(running), "ready": True}))
+        state.note_running(msgspec.structs.replace(running, ready=True))
         _say_how_to_use(terminal, state, settled, cloud.auth_url)
         while not finished.wait(1.0):
             if cloud.failure is not None:
@@ -71,10 +73,6 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
         state.forget_running()
         terminal.say("stopping the control plane; servers go on" if not settled.simulated else "stopping")
         cloud.stop()
-
-
-def _fields(running: Running) -> dict[str, object]:
-    return {name: getattr(running, name) for name in Running.__struct_fields__}
 
 
 def _settle(options: Options, state: StateDirectory, terminal: Terminal) -> Settings:
@@ -115,7 +113,7 @@ def _furnish(auth_url: str, settled: Settings, state: StateDirectory, terminal: 
             return simulated_image.write(state.root / "run")
         from nacre.cloud import guest_images
 
-        return guest_images.build_tiny(guest_images.cache_directory(), terminal.note)
+        return guest_images.ensure_tiny(guest_images.cache_directory(), terminal.note)
 
     first_start.furnish(admin, demo, settled, state, image, terminal.note)
 

@@ -106,7 +106,7 @@ def _has_expired(credentials: Credentials, clock: Clock) -> bool:
 
 
 def from_token_body(body: dict[str, Any]) -> Credentials:
-    """Read the answer of `GET /v3/auth/tokens` (Identity API v3, "Validate and show information for token")."""
+    """Read the answer of `GET /v3/auth/tokens` (Identity API v3, validating a token)."""
     try:
         token = body["token"]
         user = token["user"]

@@ -206,10 +206,14 @@ class Process:
                     by_port[port] = (service, api)
         return by_port, self.ports.front(FRONT_PORT), by_prefix
 
-    def stop(self) -> None:
-        """Stop serving, let running requests and steps end, close everything."""
+    def stop_serving(self) -> None:
+        """Have `serve` return once running requests are answered."""
         if self.shell is not None:
             self.shell.stop()
+
+    def stop(self) -> None:
+        """Stop serving, let running requests and steps end, close everything."""
+        self.stop_serving()
         for service in self.services.values():
             if service.runner is not None:
                 service.runner.stop()

@@ -11,6 +11,7 @@ A limit of -1 means no limit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import Integer, MetaData, Table, select
 
@@ -51,8 +52,8 @@ class QuotaTables:
 def limits(tx: Transaction, tables: QuotaTables, project_id: str) -> dict[str, int]:
     """Return the limits that were set for a project; the rest is as the defaults say."""
     table = tables.limits
-    rows = tx.execute(select(table.c.resource, table.c.limit_).where(table.c.project_id == project_id))
-    return dict(rows.tuples().all())
+    rows: Any = tx.execute(select(table.c.resource, table.c.limit_).where(table.c.project_id == project_id))
+    return dict(iter(rows))
 
 
 def set_limits(tx: Transaction, tables: QuotaTables, project_id: str, changes: Mapping[str, int]) -> None:

@@ -41,7 +41,7 @@ class Api:
     faults          the dialect of its errors
     versions        its microversions, if it has them
     version_path    below which path microversions apply ("/v2.1")
-    order           what happens first to a request: its target is loaded, its caller authorised, its body read
+    order           in which a target is loaded, the caller authorised, the body checked
     unknown         what becomes of body members that no field declares
     max_body_bytes  larger bodies are refused before they are read
     catalog         how it is announced; None for what no client looks up

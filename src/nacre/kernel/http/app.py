@@ -9,6 +9,7 @@ Nothing else in nacre knows ASGI or uvicorn.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import re
 import socket
@@ -142,7 +143,7 @@ class Shell:
     def serve(self, sockets: list[socket.socket], *, on_ready: Callable[[], None] | None = None) -> None:
         """Serve until `stop` is called, from the thread that calls this."""
         config = uvicorn.Config(
-            self,  # type: ignore[arg-type]
+            self,
             loop="uvloop",
             http="httptools",
             ws="websockets-sansio",
@@ -263,8 +264,8 @@ async def _send(send: Send, response: Response, method: str) -> None:
         start, end = response.file_range or (0, response.file.stat().st_size)
         headers = [pair for pair in headers if pair[0] != b"content-length"]
         headers.append((b"content-length", str(end - start).encode()))
-    elif response.stream is None and not any(name == b"content-length" for name, _ in headers):
-        if response.status not in (204, 304):
+    elif response.stream is None and response.status not in (204, 304):
+        if not any(name == b"content-length" for name, _ in headers):  # a HEAD may have given it
             headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if method == "HEAD" or response.status in (204, 304):
@@ -284,7 +285,7 @@ async def _send(send: Send, response: Response, method: str) -> None:
 async def read_file(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
     """Read a part of a file in chunks of 1 MiB, off the loop."""
     loop = asyncio.get_running_loop()
-    file = await loop.run_in_executor(None, partial(open, path, "rb", buffering=0))  # noqa: SIM115
+    file = await loop.run_in_executor(None, partial(io.FileIO, path, "rb"))
     try:
         if start:
             file.seek(start)

@@ -74,8 +74,9 @@ class Request:
     """
 
     __slots__ = (
-        "method", "path", "query_string", "_query", "headers", "base_url", "body", "chunks", "peer", "service",
-        "api", "ctx", "version", "id", "authorised", "match", "too_large", "_visible", "target", "answer_headers",
+        "method", "path", "query_string", "_query", "headers", "base_url", "body", "chunks", "peer",
+        "service", "api", "ctx", "version", "id", "authorised", "match", "too_large", "_visible",
+        "target", "answer_headers",
     )  # fmt: skip
 
     ctx: Context
@@ -110,16 +111,17 @@ class Request:
     @property
     def query(self) -> dict[str, list[str]]:
         """The query parameters: name → all values, in order."""
-        if self._query is None:
-            self._query = {}
+        query = self._query
+        if query is None:
+            query = self._query = {}
             if self.query_string:
                 try:
                     pairs = parse_qsl(self.query_string, keep_blank_values=True, errors="strict")
                 except UnicodeDecodeError:
                     raise errors.BadRequest("The query string is not valid UTF-8.") from None
                 for name, value in pairs:
-                    self._query.setdefault(name, []).append(value)
-        return self._query
+                    query.setdefault(name, []).append(value)
+        return query
 
     def arg(self, name: str, check: wire.Check | None = None, default: Any = None) -> Any:
         """Return the last value of a query parameter, checked; the default if it is absent."""
@@ -131,7 +133,7 @@ class Request:
     def flag(self, name: str) -> bool:
         """Tell whether a query parameter is present and does not say no (`?detailed`, `?all=1`)."""
         values = self.query.get(name)
-        return bool(values) and values[-1].strip().lower() not in wire.Bool.FALSE
+        return values is not None and values[-1].strip().lower() not in wire.Bool.FALSE
 
     def json(self) -> Any:
         """Decode the body as JSON; BadRequest if it is not."""

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger("nacre.access")
 
 Proceed = Callable[[Request], Response]
-Layer = Callable[[Request, Proceed], Response]
+Layer = Callable[..., Response]
 
 
 def name_request(req: Request, proceed: Proceed) -> Response:
@@ -134,7 +134,7 @@ def dispatch(req: Request, proceed: Proceed) -> Response:
             body = read_body(req, operation, raw_body)
         elif stage == "body" and operation.action is not None:
             body = raw_body
-    arguments = []
+    arguments: list[Any] = []
     for kind, name in operation.arguments:
         if kind == "path":
             arguments.append(values[name])
@@ -236,7 +236,7 @@ def parse(req: Request, operation: Operation, members: Any) -> dict[str, Any]:
     assert operation.resource is not None
     return wire_fields.parse(
         operation.resource,
-        use,  # type: ignore[arg-type]
+        use,
         members,
         version=req.version,
         unknown=req.api.unknown,

@@ -176,8 +176,8 @@ class Enum:
             raise CheckFailed(f"{value!r} is not one of {list(self.values)!r}", value=value)
         if isinstance(value, str | int | float | None) and value in self.values:
             return value
-        raise CheckFailed(f"{value!r} is not one of {[str(v) if v is not None else v for v in self.values]!r}",
-                          value=value)  # fmt: skip
+        words = [known if known is None else str(known) for known in self.values]
+        raise CheckFailed(f"{value!r} is not one of {words!r}", value=value)
 
     def schema(self) -> dict[str, Anything]:
         return {"enum": list(self.values)}

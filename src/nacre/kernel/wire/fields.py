@@ -16,12 +16,16 @@ import enum
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from nacre.kernel.errors import BadRequest, Invalid, UnknownField
 from nacre.kernel.version import Version
 from nacre.kernel.wire.checks import Any as AnyCheck
 from nacre.kernel.wire.checks import Check, CheckFailed
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+#: Declarations never change, so what follows from one is worked out once for each microversion.
+_remembered = cast("Callable[[Function], Function]", lru_cache(maxsize=4096))
 
 
 class Use(enum.Flag):
@@ -170,13 +174,13 @@ class Resource:
         cls.fields = {**cls.fields, **own}
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def fields_for(resource: type[Resource], use: Use, version: Version | None) -> tuple[Field, ...]:
     """Return the fields of a resource that play a part in a microversion."""
     return tuple(f for f in resource.fields.values() if use in f.uses and f.lives_in(version))
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def _by_wire(resource: type[Resource], use: Use, version: Version | None) -> dict[str, Field]:
     return {f.wire: f for f in fields_for(resource, use, version)}
 
@@ -261,7 +265,7 @@ def show(
     }
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def _plan(
     resource: type[Resource], version: Version | None, brief: bool
 ) -> tuple[tuple[str, Callable[[Any, Any], Any], Any], ...]:
