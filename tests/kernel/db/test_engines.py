@@ -234,7 +234,7 @@ def test_a_deadlock_is_run_again(db):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(runs) == (2 if db.kind == "sqlite" else 3)
+    assert len(runs) == 2 if db.kind == "sqlite" else len(runs) > 2
     assert db.read(lambda tx: tx.scalars(select(things.c.size))) == [2, 2]
 
 

@@ -295,3 +295,11 @@ def test_pauses_grow_and_are_bounded():
 def test_kinds_have_different_names(town):
     with pytest.raises(ValueError, match="same name"):
         town.runner([BUILD, BUILD])
+
+
+def test_a_workflow_without_steps_is_refused_rather_than_done(town):
+    empty = Workflow("empty", input=Plan)
+    with pytest.raises(RuntimeError, match="no steps"):
+        town.runner([empty])
+    with pytest.raises(RuntimeError, match="no steps"):
+        town.build("h", empty)

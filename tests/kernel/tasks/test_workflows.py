@@ -9,7 +9,7 @@ from sqlalchemy import select
 from nacre.kernel import tasks
 from nacre.kernel.db import Page
 from nacre.kernel.errors import Conflict, Unavailable
-from nacre.kernel.tasks import JobState, Run, Wait, Workflow
+from nacre.kernel.tasks import JobState, Pace, Run, Wait, Workflow
 from nacre.kernel.tasks.tables import jobs
 
 from .town import BUILD, Plan, Town, add_part, remove_part
@@ -42,7 +42,7 @@ def workflow(**options) -> tuple[Workflow[Plan], list[str]]:
 
 def play(town: Town, flow: Workflow[Plan], *, rounds: int = 1) -> tasks.Job:
     """Run a new job of a workflow, turning the clock by a minute between the rounds."""
-    runner = town.runner([flow])
+    runner = town.runner([flow], pace=Pace())
     job_id = town.build("h", flow)
     for number in range(rounds):
         if number:

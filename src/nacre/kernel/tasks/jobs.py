@@ -44,6 +44,7 @@ def start(
     Jobs of one resource run one at a time, in the order in which they were started.  `ctx` says who
     asked (request, user, project) and may be None for the system itself.
     """
+    first = workflow.first_step
     now = tx.now()
     key = None if resource is None else _key(resource)
     due_at, state = now + timedelta(seconds=after_seconds), JobState.QUEUED
@@ -58,7 +59,7 @@ def start(
             "resource": key,
             "state": state,
             "due_at": due_at,
-            "step": workflow.steps[0].name,
+            "step": first.name,
             "input": msgspec.to_builtins(input),
             "request_id": getattr(ctx, "request_id", None),
             "user_id": getattr(ctx, "user_id", None),

@@ -70,6 +70,8 @@ class Runner:
         self._workflows = {each.name: each for each in workflows}
         if len(self._workflows) + len(self._reconcilers) != len(workflows) + len(reconcilers) + 1:
             raise ValueError("two kinds of jobs have the same name")
+        for workflow in workflows:
+            _ = workflow.first_step  # or its jobs would be done by doing nothing
         self._name, self._lock_file = owner, lock_file
         if lock_file is None and db.kind == "sqlite":
             self._lock_file = sqlite_path(db.url).with_name(sqlite_path(db.url).name + "-runner")

@@ -114,6 +114,13 @@ class Workflow(Generic[I]):
         self.cancellation = function
         return function
 
+    @property
+    def first_step(self) -> Step:
+        """The step with which a job begins."""
+        if not self.steps:
+            raise RuntimeError(f"{self.name} has no steps; is the file that declares them imported?")
+        return self.steps[0]
+
     def named(self, name: str) -> Step | None:
         """Return the step of that name, if the workflow (still) has it."""
         return next((step for step in self.steps if step.name == name), None)
