@@ -119,10 +119,10 @@ def test_the_lease_of_a_long_step_is_renewed(town):
     @flow.step()
     def step(ctx, run):
         calls.append(run.attempt)
-        time.sleep(1.0)
+        time.sleep(2.0)
 
     for each in (town, other):
-        each.runner([flow], crew=Crew(lease_seconds=0.3), look_every_seconds=0.05).start()
+        each.runner([flow], crew=Crew(lease_seconds=1.5), look_every_seconds=0.05).start()
     job_id = town.build("h", flow)
     eventually(lambda: town.job(job_id).state is JobState.DONE)
     other.close()

@@ -15,6 +15,7 @@ For a workflow there are some dozen rehearsals, each a test of its own with a fr
 runs in the test's own thread, by the real runner's code, one thing after the other.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -23,7 +24,9 @@ import msgspec
 from nacre.kernel.errors import Conflict, Unavailable
 from nacre.kernel.tasks import Job, JobState, Run, Runner, Workflow, cancel, jobs, leases, wake
 
-ROUNDS = 100
+ROUNDS = 500
+#: Between two rounds, for other services of the cloud that the job may be waiting for.
+MOMENT_SECONDS = 0.01
 
 
 class Killed(BaseException):
@@ -86,6 +89,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
             if job.state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
                 break
             meanwhile()
+            time.sleep(MOMENT_SECONDS)
             for workflow in runner.workflows:
                 runner.db.run(wake, kind=workflow.name)
         stage.stop()
