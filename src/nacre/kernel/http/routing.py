@@ -13,7 +13,8 @@
 
 A handler names what it wants and gets just that: `req`; `body`, the checked request body; any
 parameter of the path by its name; and, by any other name, the thing that `load` found.  `load` is
-called as load(ctx, *path parameters that the handler does not name) and raises NotFound.
+called as load(ctx, *path parameters that the handler does not name) and raises NotFound.  A last
+parameter written `{name*}` stands for the rest of the path, however many segments that has, even none.
 
 A contract test walks all operations, so every one has a policy, or says PUBLIC, or says
 HANDLER_AUTHORISES and is caught if its handler does not.
@@ -122,7 +123,7 @@ class Routes:
         """
         resource = resource or self.resource
         full = self.prefix + path
-        in_path, names = tuple(re.findall(r"{(\w+)}", full)), tuple(inspect.signature(handler).parameters)
+        in_path, names = tuple(re.findall(r"{(\w+)\*?}", full)), tuple(inspect.signature(handler).parameters)
         if resource is not None:
             if body is None and "body" in names and not action and not stream:
                 body = CREATE if method == "POST" else UPDATE
@@ -196,6 +197,7 @@ class _Node:
 
     literals: dict[str, _Node] = field(default_factory=dict)
     parameter: _Node | None = None
+    rest: _Node | None = None
     operations: dict[str, list[Operation]] = field(default_factory=dict)
 
 
@@ -240,7 +242,10 @@ class Router:
     def _add(self, operation: Operation) -> None:
         node = self._root
         for segment in _segments(operation.path):
-            if segment.startswith("{"):
+            if segment.endswith("*}"):
+                node.rest = node.rest or _Node()
+                node = node.rest
+            elif segment.startswith("{"):
                 node.parameter = node.parameter or _Node()
                 node = node.parameter
             else:
@@ -264,7 +269,9 @@ class Router:
         self, node: _Node, segments: list[str], at: int, values: list[str]
     ) -> tuple[_Node, list[str]] | None:
         if at == len(segments):
-            return (node, values) if node.operations else None
+            if node.operations:
+                return node, values
+            return (node.rest, [*values, ""]) if node.rest is not None else None
         segment = segments[at]
         literal = node.literals.get(segment)
         if literal is not None:
@@ -272,7 +279,11 @@ class Router:
             if found is not None:
                 return found
         if node.parameter is not None and segment:
-            return self._walk(node.parameter, segments, at + 1, [*values, unquote(segment)])
+            found = self._walk(node.parameter, segments, at + 1, [*values, unquote(segment)])
+            if found is not None:
+                return found
+        if node.rest is not None:
+            return node.rest, [*values, unquote("/".join(segments[at:]))]
         return None
 
 
