@@ -1,4 +1,8 @@
-"""A cloud with compute in it, and people with tokens."""
+"""A cloud with compute in it, simulated hosts, and people with tokens."""
+
+import sys
+import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +16,14 @@ from nacre.kernel.http.routing import PUBLIC, Routes
 from nacre.kernel.process import ServiceUser
 from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud
+from nacre.services.compute.agent.drivers.simulated import SimulatedDriver, SimulatedOptions
+from nacre.services.compute.agent.main import ComputeAgent
 from nacre.services.compute.service import MANIFEST as COMPUTE
+from nacre.services.image.service import MANIFEST as IMAGE
+from nacre.services.placement.service import MANIFEST as PLACEMENT
+
+sys.path.insert(0, str(Path(__file__).parent))
+from network_stand_in import make_service  # noqa: E402
 
 PEOPLE = {
     "member": Credentials(user_id="u1", user_name="mia", project_id="p1", roles=("member", "reader")),
@@ -23,6 +34,7 @@ PEOPLE = {
     ),
     "service": Credentials(user_id="u9", user_name="nacre", project_id="ps", roles=("admin", "service")),
 }
+PATIENCE_SECONDS = 20.0
 
 
 def _authenticator(service):
@@ -56,20 +68,163 @@ IDENTITY = Manifest(
 )
 
 
+def eventually(condition, what="it"):
+    """Wait until a condition holds; return what it returned."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not happen: {condition()!r}")
+
+
+class ComputeCloud(TestCloud):
+    """A cloud whose hosts are simulated, and short words for what tests do with it."""
+
+    def __init__(self, tmp_path, config=None):
+        network, self.network = make_service()
+        self.directory = tmp_path
+        self.agents, self.drivers = {}, {}
+        super().__init__(
+            [IDENTITY, PLACEMENT, IMAGE, network, COMPUTE],
+            tmp_path,
+            config=config,
+            service_user=ServiceUser(name="nacre", password="secret"),
+        )
+        self.compute = self.process.services["compute"]
+
+    def add_host(self, name="host-1", **options):
+        driver = SimulatedDriver(
+            self.directory / name / "driver", SimulatedOptions(**options), clock=self.clock
+        )
+        agent = ComputeAgent(
+            name, self.process.bus, driver, self.directory / name / "agent", clock=self.clock, boot_id="b"
+        )
+        agent.start()
+        self.agents[name], self.drivers[name] = agent, driver
+        eventually(lambda: self._is_known(name), f"host {name} in placement")
+        return driver
+
+    def _is_known(self, name):
+        from nacre.services.compute.db import hosts
+
+        host = self.compute.db.read(hosts.find, name)
+        return host is not None and host.inventory is not None
+
+    def close(self):
+        for agent in self.agents.values():
+            agent.stop()
+        super().close()
+
+
+class Person:
+    """Somebody who speaks to compute."""
+
+    def __init__(self, cloud, token):
+        self.cloud, self.user = cloud, cloud.user(token)
+
+    def __getattr__(self, method):
+        def send(path, *args, version=None, **options):
+            return self.user.request(
+                method.upper(), "compute", f"/v2.1{path}", *args, version=version, **options
+            )
+
+        return send
+
+    def request(self, method, api, path, *args, **options):
+        return self.user.request(method, api, path, *args, **options)
+
+    def try_to_create(self, version=None, hints=None, **fields):
+        body = {
+            "name": "web", "flavorRef": self.cloud.flavor_id, "imageRef": self.cloud.image_id, **fields,
+        }  # fmt: skip
+        if version and float(version.split(".")[1]) >= 37:
+            body.setdefault("networks", "none")
+        body = {name: value for name, value in body.items() if value is not ...}
+        whole = {"server": body}
+        if hints:
+            whole["os:scheduler_hints"] = hints
+        return self.post("/servers", whole, version=version)
+
+    def create(self, version=None, wait="ACTIVE", **fields):
+        answer = self.try_to_create(version, **fields)
+        assert answer.status == 202, answer
+        server_id = answer.json["server"]["id"]
+        if wait:
+            self.await_status(server_id, wait)
+        return server_id
+
+    def show(self, server_id, version=None):
+        answer = self.get(f"/servers/{server_id}", version=version)
+        assert answer.status == 200, answer
+        return answer.json["server"]
+
+    def act(self, server_id, version=None, **action):
+        ((name, value),) = action.items()
+        return self.post(f"/servers/{server_id}/action", {name.replace("__", "-"): value}, version=version)
+
+    def await_status(self, server_id, status):
+        def look():
+            server = self.show(server_id)
+            assert status == "ERROR" or server["status"] != "ERROR", server.get("fault")
+            return server if server["status"] == status and not server["OS-EXT-STS:task_state"] else None
+
+        return eventually(look, f"server {server_id} {status}")
+
+    def await_gone(self, server_id):
+        eventually(lambda: self.get(f"/servers/{server_id}").status == 404, f"end of {server_id}")
+
+
 @pytest.fixture
 def cloud(tmp_path):
-    cloud = TestCloud(
-        [IDENTITY, COMPUTE], tmp_path, service_user=ServiceUser(name="nacre", password="secret")
-    )
+    cloud = ComputeCloud(tmp_path)
     yield cloud
     cloud.close()
 
 
 @pytest.fixture
 def member(cloud):
-    return cloud.user("member")
+    return Person(cloud, "member")
 
 
 @pytest.fixture
 def admin(cloud):
-    return cloud.user("admin")
+    return Person(cloud, "admin")
+
+
+@pytest.fixture
+def stranger(cloud):
+    return Person(cloud, "stranger")
+
+
+@pytest.fixture
+def stocked(cloud, admin):
+    """A cloud with a host, a flavor and an image."""
+    cloud.add_host()
+    stock(cloud, admin)
+    return cloud
+
+
+def stock(cloud, admin):
+    answer = admin.post(
+        "/flavors", {"flavor": {"id": "1", "name": "tiny", "ram": 512, "vcpus": 1, "disk": 1}}
+    )
+    assert answer.status == 200, answer
+    cloud.flavor_id = "1"
+    cloud.image_id = make_image(cloud)
+
+
+def make_image(cloud, name="cirros", data=b"an image", visibility="public", **fields):
+    admin = cloud.user("admin")
+    made = admin.post(
+        "image", "/v2/images",
+        {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": visibility, **fields},
+    )  # fmt: skip
+    assert made.status == 201, made
+    sent = admin.put(
+        "image", f"/v2/images/{made.json['id']}/file", raw=data,
+        headers={"content-type": "application/octet-stream"},
+    )  # fmt: skip
+    assert sent.status == 204, sent
+    return made.json["id"]

@@ -127,3 +127,17 @@ class InterfaceNotFound(errors.NotFound):
 class GroupNotFound(errors.BadReference):
     def __init__(self, group_id: str) -> None:
         super().__init__(f"Instance group {group_id} could not be found.")
+
+
+class KeyNameInvalid(errors.BadReference):
+    message = "Invalid key_name provided."
+
+
+class BadZone(errors.BadReference):
+    def __init__(self, zone: str) -> None:
+        super().__init__("The requested availability zone is not available", detail=f"zone {zone}")
+
+
+class HostUnknown(errors.BadReference):
+    def __init__(self, host: str) -> None:
+        super().__init__(f"Compute host {host} could not be found.")

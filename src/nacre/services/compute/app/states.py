@@ -14,7 +14,7 @@ from nacre.kernel.context import Context
 from nacre.services.compute.db.servers import Server, StateWish
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import ServerIsLocked, ServerNotReady, WrongState
-from nacre.services.compute.rpc import ServerState
+from nacre.services.compute.rpc import Power, ServerState
 
 T, V = TaskState, VmState
 
@@ -154,6 +154,13 @@ def check_lock(ctx: Context, server: Server) -> None:
     """Raise ServerIsLocked where a lock keeps everybody but administrators out."""
     if server.locked and not ctx.is_admin:
         raise ServerIsLocked(server.id)
+
+
+def power_of(vm_state: VmState) -> Power:
+    """Return what a host should keep a server at that is in this state."""
+    return {
+        V.STOPPED: Power.SHUTDOWN, V.PAUSED: Power.PAUSED, V.SUSPENDED: Power.SUSPENDED,
+    }.get(vm_state, Power.RUNNING)  # fmt: skip
 
 
 def host_of(server: Server) -> str:

@@ -18,6 +18,7 @@ class Nic(msgspec.Struct, frozen=True):
     network_id: str
     network_name: str
     mac_address: str
+    tap_device: str
     mtu: int | None
     tag: str | None
     owned: bool
@@ -60,6 +61,11 @@ def put(tx: Transaction, nic: Nic) -> None:
     """Add one network card, or change it."""
     tx.delete(server_nics, (nic.server_id, nic.port_id))
     tx.insert(server_nics, _values(nic))
+
+
+def mark_up(tx: Transaction, server_id: str) -> None:
+    """Note that packets flow through all of a server's cards."""
+    tx.update(server_nics, server_nics.c.server_id == server_id, {"status": "ACTIVE"})
 
 
 def delete(tx: Transaction, server_id: str, port_id: str) -> bool:

@@ -54,6 +54,8 @@ class Server(msgspec.Struct, frozen=True):
     scheduler_hints: dict[str, Any] = {}
     pinned_zone: str | None = None
     wanted_host: str | None = None
+    wanted_hypervisor: str | None = None
+    host_forced: bool = False
     launch_index: int = 0
     root_device: str | None = "/dev/vda"
     disk_config: str = "MANUAL"
@@ -96,6 +98,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     deleted: bool | None = False
     columns: dict[str, object] = {}
+    name: str | None = None
     states: tuple[StateWish, ...] | None = None
     metadata: dict[str, str] = {}
     tags: tuple[str, ...] = ()
@@ -160,6 +163,8 @@ def _select(wanted: Wanted) -> Select[Any]:
         query = query.where(servers.c.project_id == wanted.project_id)
     if wanted.deleted is not None:
         query = query.where(servers.c.deleted.is_(wanted.deleted))
+    if wanted.name is not None:
+        query = query.where(servers.c.name.icontains(wanted.name, autoescape=True))
     if wanted.states is not None:
         query = query.where(or_(*[_state_condition(wish) for wish in wanted.states]))
     if wanted.changes_since is not None:

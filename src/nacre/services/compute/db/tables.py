@@ -179,6 +179,8 @@ servers = Table(
     column("scheduler_hints", Json(dict[str, Any])),
     column("pinned_zone", Name, null=True),
     column("wanted_host", Name, null=True),
+    column("wanted_hypervisor", Name, null=True),
+    column("host_forced", Boolean),  # by an administrator, past the filters
     column("reservation_id", sized(32)),
     column("launch_index", Integer),
     column("root_device", sized(64), null=True),
@@ -239,6 +241,7 @@ server_nics = Table(
     column("network_id", Id),
     column("network_name", Name),
     column("mac_address", sized(17)),
+    column("tap_device", sized(15)),
     column("mtu", Integer, null=True),
     column("tag", sized(60), null=True),
     column("owned", Boolean),  # we made the port, and remove it with the server

@@ -1,0 +1,85 @@
+"""Tell a host to do something, and know how it ended, however often the telling is interrupted.
+
+A command that an agent accepts is worked on in its own time.  Sending the same command id again does
+nothing but answer how far it is, so a workflow's step sends it at each turn: the first time it is an
+order, then a question.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nacre.kernel import errors
+from nacre.kernel.bus import Method
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.tasks import Wait
+from nacre.services.compute import rpc
+from nacre.services.compute.db import hosts
+from nacre.services.compute.errors import HostRefused
+
+INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
+ASK_AGAIN_SECONDS = 10.0
+"""How long a lost report of a host delays us."""
+
+
+def send(
+    ctx: Context, host: str, method: Method[Any, rpc.Accepted], message: Any, doing: str
+) -> rpc.Outcome | Wait:
+    """Give a command, or ask after it; return how it ended, or the wait for its end.
+
+    Raises HostRefused when the host could not do it, and Unavailable when it cannot be asked or the
+    outage that it met may pass.
+    """
+    accepted = ctx.bus.call(rpc.host_topic(host), method, message)
+    if accepted.stale:
+        raise HostRefused(f"Host {host} was told something newer about server {accepted.server_id}.")
+    if accepted.finished is None:
+        return Wait(ASK_AGAIN_SECONDS, f"host {host} to {doing}")
+    _refuse(host, accepted.finished)
+    return accepted.finished
+
+
+def _refuse(host: str, outcome: rpc.Outcome) -> None:
+    """Raise HostRefused where a command ended badly."""
+    if outcome.fault is not None:
+        fault = outcome.fault
+        raise HostRefused(fault.message, detail=f"host {host}: {fault.detail or fault.message}")
+
+
+def remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
+    """Have a host remove whatever it has of a server; return the wait, or None when that is over.
+
+    A host that is down is not waited for: once it is back, the server is found there and removed.
+    Raises HostRefused when the host could not remove it.
+    """
+    try:
+        return _remove(ctx, host, server_id, command_id)
+    except errors.Unavailable:
+        if is_up(ctx, host):
+            raise
+        return None
+
+
+def _remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
+    # A host forgets a server that it has removed, and would do the command again: so look first.
+    (status,) = ctx.bus.call(rpc.host_topic(host), INSPECT, rpc.Inspect(server_ids=(server_id,))).servers
+    for outcome in status.outcomes:
+        if outcome.command_id == command_id:
+            _refuse(host, outcome)
+            return None
+    if status.state is rpc.ServerState.MISSING and status.task is None and status.revision == 0:
+        return None
+    message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
+    answer = send(ctx, host, rpc.REMOVE_SERVER, message, "remove the server")
+    return answer if isinstance(answer, Wait) else None
+
+
+def is_up(ctx: Context, host: str) -> bool:
+    """Tell whether a host's agent can be expected to answer."""
+
+    def look(tx: Transaction) -> bool:
+        known = hosts.find(tx, host)
+        return known is not None and known.is_up(tx.now(), ctx.config.host_down_seconds)
+
+    return ctx.db.read(look)

@@ -1,0 +1,119 @@
+"""What hosts tell of themselves and their servers, and what follows from it.
+
+A report is news, not the truth: it may be late or lost, and the sync asks again.  So a report may do two
+things only: wake the job that works on the server, or, where nobody works on it, bring the row up to what
+the host sees.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from nacre.kernel import tasks
+from nacre.kernel.bus import Handlers
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.service import Service
+from nacre.services.compute import rpc
+from nacre.services.compute.app import inventory, jobs, servers, states
+from nacre.services.compute.db import hosts
+from nacre.services.compute.db import servers as rows
+from nacre.services.compute.db.servers import Server
+from nacre.services.compute.db.tables import VmState
+
+log = logging.getLogger(__name__)
+
+GONE = "The host {host} has nothing of this server any more."
+_FOLLOWS_HOST = frozenset((VmState.ACTIVE, VmState.STOPPED, VmState.PAUSED, VmState.SUSPENDED))
+
+
+def handlers(service: Service) -> Handlers:
+    """Return what the control plane answers on its topic."""
+
+    def server_report(message: rpc.ServerReport) -> rpc.Nothing:
+        hear(service.background_context(), message.status)
+        return rpc.Nothing()
+
+    def host_report(message: rpc.HostReport) -> rpc.Nothing:
+        hear_host(service.background_context(), message.status)
+        return rpc.Nothing()
+
+    return {rpc.SERVER_REPORT: server_report, rpc.HOST_REPORT: host_report}
+
+
+def hear(ctx: Context, status: rpc.ServerStatus) -> bool:
+    """Take in one server's status; tell whether it was other than we thought."""
+    server = ctx.db.read(rows.find, status.id, deleted=True)
+    if server is None:
+        return False
+    if server.deleted:
+        return _remove_leftover(ctx, server, status)
+    if server.task_state is not None or server.vm_state is VmState.BUILDING:
+        if status.task is None:
+            tasks.wake(ctx, resource=jobs.of(server.id))
+        return False
+    if server.host != status.host or _agrees(server, status):
+        return False
+    return bool(ctx.db.run(_follow, status))
+
+
+def _agrees(server: Server, status: rpc.ServerStatus) -> bool:
+    power_state, vm_state = states.SEEN[status.state]
+    if status.state is rpc.ServerState.MISSING:
+        return server.vm_state is VmState.ERROR or status.task is not None
+    if status.task is not None or vm_state is None:
+        return True
+    known_name = server.hypervisor_name == (status.hypervisor_name or server.hypervisor_name)
+    follows = server.vm_state not in _FOLLOWS_HOST or server.vm_state is vm_state
+    return server.power_state == power_state and follows and known_name
+
+
+def _follow(tx: Transaction, status: rpc.ServerStatus) -> bool:
+    """Bring a row up to what its host sees, unless somebody began to work on it meanwhile."""
+    server = rows.lock(tx, status.id)
+    if server.task_state is not None or server.host != status.host or _agrees(server, status):
+        return False
+    power_state, vm_state = states.SEEN[status.state]
+    if status.state is rpc.ServerState.MISSING:
+        servers.refuse(tx, server.id, GONE.format(host=status.host), status.reason or None, 500)
+        return True
+    changes: dict[str, object] = {
+        "power_state": power_state,
+        "hypervisor_name": status.hypervisor_name or server.hypervisor_name,
+    }
+    if server.vm_state in _FOLLOWS_HOST and vm_state is not None and vm_state is not server.vm_state:
+        changes |= {"vm_state": vm_state, "power": states.power_of(vm_state)}
+        log.info(
+            "Server %s is %s although it was %s: %s", server.id, vm_state, server.vm_state, status.reason
+        )
+    rows.update(tx, server.id, **changes)
+    return True
+
+
+def _remove_leftover(ctx: Context, server: Server, status: rpc.ServerStatus) -> bool:
+    """Have a host remove a server that was deleted while it was down."""
+    if status.state is rpc.ServerState.MISSING or status.task == rpc.REMOVE_SERVER.name:
+        return False
+    if tasks_of(ctx, server.id):
+        return False
+    log.info("Host %s still has server %s, which was deleted; removing it there", status.host, server.id)
+    message = rpc.ServerCommand(command_id=f"leftover-{server.id}", server_id=server.id)
+    ctx.bus.cast(rpc.host_topic(status.host), rpc.REMOVE_SERVER, message)
+    return True
+
+
+def tasks_of(ctx: Context, server_id: str) -> bool:
+    """Tell whether anything is being done with a server."""
+    found = ctx.db.read(tasks.jobs.for_resource, jobs.of(server_id))
+    return any(job.ended_at is None for job in found)
+
+
+def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
+    """Take in what a host is and has; wake who tells placement when that changed."""
+
+    def write(tx: Transaction) -> None:
+        host = hosts.record_status(tx, status)
+        if inventory.wanted(ctx.config, host) != host.inventory:
+            tasks.wake(tx, kind=inventory.RECONCILER)
+
+    ctx.db.run(write)

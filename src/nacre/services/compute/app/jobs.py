@@ -1,0 +1,84 @@
+"""The names and inputs of compute's workflows; their steps stand in `tasks`, one file for each.
+
+`app` starts a workflow in the transaction that writes its cause, and so must know it; the steps in turn call
+`app`.  So what is started is declared here, and `tasks` adds how it is done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nacre.kernel.tasks import Workflow
+
+
+class ServerBuild(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Make a server; `excluded` are the hosts that earlier attempts tried in vain."""
+
+    server_id: str
+    attempt: int = 1
+    excluded: tuple[str, ...] = ()
+
+
+class ServerDelete(msgspec.Struct, frozen=True):
+    """Remove a server from the world."""
+
+    server_id: str
+
+
+class ServerPower(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Bring a server into another power state; `verb` is one of those in app/power.py."""
+
+    server_id: str
+    verb: str
+    timeout_seconds: float = 0.0
+
+
+class ServerRebuild(msgspec.Struct, frozen=True):
+    """Throw a server's root disk away and make a new one."""
+
+    server_id: str
+    was: str  # the vm_state before: a stopped server stays off
+
+
+class ServerSnapshot(msgspec.Struct, frozen=True):
+    """Copy a server's root disk into an image that already exists."""
+
+    server_id: str
+    image_id: str
+
+
+class InterfaceAttach(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Plug a card into a server."""
+
+    server_id: str
+    port_id: str
+    tag: str | None = None
+    owned: bool = False
+
+
+class InterfaceDetach(msgspec.Struct, frozen=True):
+    """Unplug a card from a server."""
+
+    server_id: str
+    port_id: str
+
+
+BUILD: Workflow[ServerBuild] = Workflow("server_build", ServerBuild)
+DELETE: Workflow[ServerDelete] = Workflow("server_delete", ServerDelete)
+POWER: Workflow[ServerPower] = Workflow("server_power", ServerPower)
+REBUILD: Workflow[ServerRebuild] = Workflow("server_rebuild", ServerRebuild)
+SNAPSHOT: Workflow[ServerSnapshot] = Workflow("server_snapshot", ServerSnapshot)
+ATTACH_INTERFACE: Workflow[InterfaceAttach] = Workflow("interface_attach", InterfaceAttach)
+DETACH_INTERFACE: Workflow[InterfaceDetach] = Workflow("interface_detach", InterfaceDetach)
+
+
+def of(server_id: str) -> tuple[str, str]:
+    """Return what the jobs of a server are about, by which they run one at a time."""
+    return "server", server_id
+
+
+ALL: tuple[Workflow[Any], ...] = (
+    BUILD, DELETE, POWER, REBUILD, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
+)  # fmt: skip

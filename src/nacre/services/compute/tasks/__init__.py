@@ -1,0 +1,1 @@
+"""What compute does in the background: one workflow or reconciler per file."""
