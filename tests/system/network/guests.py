@@ -52,7 +52,7 @@ class Guest:
         return self
 
     def lease(self) -> dict[str, str]:
-        """Ask for a lease, configure the interface by it, and return what was offered (empty: nobody answered)."""
+        """Ask for a lease and configure the interface by it; return what was offered, or nothing."""
         script, out = self._directory / "udhcpc", self._directory / f"lease-{self.namespace}"
         script.write_text(UDHCPC_SCRIPT)
         script.chmod(0o755)

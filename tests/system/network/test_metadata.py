@@ -64,7 +64,9 @@ def fetch(guest: Guest, path: str, *options: str) -> str:
     return guest.run("curl", "-s", "-m", "5", "-i", *options, f"http://169.254.169.254{path}").stdout
 
 
-def test_a_guest_on_a_network_without_router_is_told_by_its_dhcp_server(plane: Plane, upstream: Upstream) -> None:
+def test_a_guest_on_a_network_without_router_is_told_by_its_dhcp_server(
+    plane: Plane, upstream: Upstream
+) -> None:
     network = with_dhcp(make_network(), "10.0.0.2")
     port = make_port(network, "10.0.0.11", port_security_enabled=False)
     plane.driver.ensure_neighbours([neighbour_of(port)])
@@ -89,7 +91,9 @@ def test_a_guest_on_a_network_without_router_is_told_by_its_dhcp_server(plane: P
     assert upstream.requests[-1][3] == b"sealed"
 
 
-def test_guests_behind_routers_with_the_same_addresses_are_told_apart(plane: Plane, upstream: Upstream) -> None:
+def test_guests_behind_routers_with_the_same_addresses_are_told_apart(
+    plane: Plane, upstream: Upstream
+) -> None:
     ports = []
     for _ in range(2):
         network = make_network()
@@ -101,7 +105,9 @@ def test_guests_behind_routers_with_the_same_addresses_are_told_apart(plane: Pla
         ports.append(port)
     for guest in plane.guests:
         assert fetch(guest, "/latest/meta-data/").endswith("ami-id\n")
-    assert [headers["X-Instance-ID"] for _, _, headers, _ in upstream.requests] == [p.device_id for p in ports]
+    assert [headers["X-Instance-ID"] for _, _, headers, _ in upstream.requests] == [
+        p.device_id for p in ports
+    ]
 
 
 def test_strangers_and_nonsense_are_turned_away(plane: Plane, upstream: Upstream) -> None:

@@ -1,11 +1,23 @@
 """Guests on one network: addresses, neighbours, and who may speak as whom."""
 
+import dhcpv6
+import pytest
 from guests import Plane
-from network_rows import make_group, make_network, make_port, make_rule, make_subnet, neighbour_of, with_dhcp
-
 from msgspec.structs import replace
+from network_rows import (
+    make_group,
+    make_leg,
+    make_network,
+    make_port,
+    make_router,
+    make_rule,
+    make_subnet,
+    neighbour_of,
+    with_dhcp,
+)
 
 from nacre.services.network import rpc
+from nacre.services.network.agent.drivers.linux import namespaces
 
 PING_IN = {"protocol": "icmp"}
 
@@ -43,7 +55,9 @@ def test_ping_passes_while_a_rule_lets_it_and_not_a_moment_longer(plane: Plane) 
     plane.driver.ensure_security_groups([talking])
     plane.driver.ensure_network(network)
     first, second = (
-        plane.plug(make_port(network, f"10.0.0.{n}", security_group_ids=(silent.id,))).configure(f"10.0.0.{n}/24")
+        plane.plug(make_port(network, f"10.0.0.{n}", security_group_ids=(silent.id,))).configure(
+            f"10.0.0.{n}/24"
+        )
         for n in (11, 12)
     )
     assert first.pings("10.0.0.12")
@@ -83,9 +97,7 @@ def test_a_guest_speaks_only_as_itself(plane: Plane) -> None:
     group = make_group(make_rule(), make_rule(ethertype="IPv6"))
     pair = rpc.AddressPair(ip_address="10.0.0.100/30")
     honest = make_port(network, "10.0.0.11", security_group_ids=(group.id,))
-    spoofer = make_port(
-        network, "10.0.0.12", security_group_ids=(group.id,), allowed_address_pairs=(pair,)
-    )
+    spoofer = make_port(network, "10.0.0.12", security_group_ids=(group.id,), allowed_address_pairs=(pair,))
     plane.driver.ensure_security_groups([group])
     plane.driver.ensure_network(network)
     plane.plug(honest).configure("10.0.0.11/24")
@@ -114,8 +126,9 @@ def test_a_guest_cannot_be_a_dhcp_server(plane: Plane) -> None:
         address = server.port.fixed_ips[0].ip_address
         server.configure(f"{address}/24")
         daemon = server.start(
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--no-ping",
-            "--interface=eth0", f"--dhcp-range=10.0.0.50,10.0.0.60", "--leasefile-ro", "--pid-file=",
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root",
+            "--no-ping", "--interface=eth0", "--dhcp-range=10.0.0.50,10.0.0.60", "--leasefile-ro",
+            "--pid-file=",
         )  # fmt: skip
         try:
             assert bool(client.lease()) is answers
@@ -130,7 +143,9 @@ def test_tcp_ports_ranges_and_replies(plane: Plane) -> None:
     plane.driver.ensure_security_groups([group])
     plane.driver.ensure_network(network)
     first, second = (
-        plane.plug(make_port(network, f"10.0.0.{n}", security_group_ids=(group.id,))).configure(f"10.0.0.{n}/24")
+        plane.plug(make_port(network, f"10.0.0.{n}", security_group_ids=(group.id,))).configure(
+            f"10.0.0.{n}/24"
+        )
         for n in (11, 12)
     )
     with second.listen(8005), second.listen(8011):
@@ -178,8 +193,31 @@ def test_two_networks_with_the_same_addresses_do_not_meet(plane: Plane) -> None:
     networks = [make_network(), make_network()]
     for network in networks:
         plane.driver.ensure_network(network)
-    here = plane.plug(make_port(networks[0], "10.0.0.11", security_group_ids=(group.id,))).configure("10.0.0.11/24")
+    here = plane.plug(make_port(networks[0], "10.0.0.11", security_group_ids=(group.id,))).configure(
+        "10.0.0.11/24"
+    )
     plane.plug(make_port(networks[1], "10.0.0.12", security_group_ids=(group.id,))).configure("10.0.0.12/24")
     assert not here.pings("10.0.0.12", wait_seconds=1)
-    there = plane.plug(make_port(networks[1], "10.0.0.11", security_group_ids=(group.id,))).configure("10.0.0.11/24")
+    there = plane.plug(make_port(networks[1], "10.0.0.11", security_group_ids=(group.id,))).configure(
+        "10.0.0.11/24"
+    )
     assert there.pings("10.0.0.12")
+
+
+@pytest.mark.parametrize("mode", ["dhcpv6-stateful", "dhcpv6-stateless"])
+def test_ipv6_by_dhcp(plane: Plane, mode: str) -> None:
+    subnet = make_subnet(
+        "fd00:5::/64", ipv6_ra_mode=mode, ipv6_address_mode=mode, dns_nameservers=("fd00:99::53",)
+    )
+    network = with_dhcp(make_network(subnet), "fd00:5::2")
+    group = make_group()
+    port = make_port(network, "fd00:5::11", security_group_ids=(group.id,))
+    plane.driver.ensure_neighbours([neighbour_of(port)])
+    plane.driver.ensure_security_groups([group])
+    plane.driver.ensure_network(network)
+    plane.driver.ensure_router(make_router(make_leg(network, "fd00:5::1/64")))
+    guest = plane.plug(port)
+    question = dhcpv6.SOLICIT if mode == "dhcpv6-stateful" else dhcpv6.INFORMATION_REQUEST
+    answer = namespaces.run_in(guest.namespace, dhcpv6.ask, port.mac, question)
+    assert answer["dns"] == ["fd00:99::53"]
+    assert answer["addresses"] == (["fd00:5::11"] if mode == "dhcpv6-stateful" else [])

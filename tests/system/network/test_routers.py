@@ -25,7 +25,10 @@ class Site:
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
         self.group = make_group(make_rule())
-        self.left, self.right = make_network(make_subnet("10.0.0.0/24")), make_network(make_subnet("10.1.0.0/24"))
+        self.left, self.right = (
+            make_network(make_subnet("10.0.0.0/24")),
+            make_network(make_subnet("10.1.0.0/24")),
+        )
         self.public = make_network(
             make_subnet("203.0.113.0/24", enable_dhcp=False),
             kind="flat", physical_network="public", external=True, mtu=1500,

@@ -78,8 +78,12 @@ def neighbour_of(port: rpc.PortSpec, **fields: Any) -> rpc.NeighbourSpec:
     return rpc.NeighbourSpec(**{**defaults, **fields})
 
 
-def make_rule(direction: str = "ingress", ethertype: str = "IPv4", **fields: Any) -> rpc.SecurityGroupRuleSpec:
-    return rpc.SecurityGroupRuleSpec(**{"id": new_id(), "direction": direction, "ethertype": ethertype, **fields})
+def make_rule(
+    direction: str = "ingress", ethertype: str = "IPv4", **fields: Any
+) -> rpc.SecurityGroupRuleSpec:
+    return rpc.SecurityGroupRuleSpec(
+        **{"id": new_id(), "direction": direction, "ethertype": ethertype, **fields}
+    )
 
 
 def make_group(*rules: rpc.SecurityGroupRuleSpec, **fields: Any) -> rpc.SecurityGroupSpec:

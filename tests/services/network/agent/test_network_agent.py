@@ -85,7 +85,9 @@ def driver_of(agent: NetworkAgent) -> SimulatedDriver:
     return agent.driver
 
 
-def test_what_is_wanted_is_made_so_and_reported(control: ControlOfNetworks, agent: NetworkAgent, host: Host) -> None:
+def test_what_is_wanted_is_made_so_and_reported(
+    control: ControlOfNetworks, agent: NetworkAgent, host: Host
+) -> None:
     network = with_dhcp(make_network(), "10.0.0.2")
     group = make_group()
     port = make_port(network, "10.0.0.11", security_group_ids=(group.id,))
@@ -111,7 +113,9 @@ def test_what_is_wanted_is_made_so_and_reported(control: ControlOfNetworks, agen
     assert [(s.id, s.up) for s in control.port_reports[-1].routers] == [(router.id, True)]
 
 
-def test_only_what_changed_is_asked_for_applied_and_reported(control: ControlOfNetworks, agent: NetworkAgent) -> None:
+def test_only_what_changed_is_asked_for_applied_and_reported(
+    control: ControlOfNetworks, agent: NetworkAgent
+) -> None:
     network = make_network()
     ports = [make_port(network, f"10.0.0.{n}") for n in (11, 12)]
     control.put("networks", network)
@@ -288,7 +292,9 @@ def test_a_heartbeat_says_what_the_host_can_do(control: ControlOfNetworks, agent
     assert "vxlan" in report.capabilities
 
 
-def test_a_running_agent_hears_wakes(control: ControlOfNetworks, make_agent: Callable[..., NetworkAgent]) -> None:
+def test_a_running_agent_hears_wakes(
+    control: ControlOfNetworks, make_agent: Callable[..., NetworkAgent]
+) -> None:
     agent = make_agent(poll_seconds=3600, heartbeat_seconds=3600, reconcile_seconds=3600)
     applied = threading.Event()
     ensure = agent.driver.ensure_network

@@ -35,7 +35,10 @@ def make_driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Call
     """Return a function that makes drivers, each a new process's, on one host."""
     host = Host()
     settings = LinuxSettings(
-        namespace=f"nxc{os.getpid()}", state_dir=tmp_path, physical_networks={"public": ""}, machine_access=False
+        namespace=f"nxc{os.getpid()}",
+        state_dir=tmp_path,
+        physical_networks={"public": ""},
+        machine_access=False,
     )
     made: list[Driver] = []
 
@@ -203,7 +206,9 @@ class Breakage:
         if isinstance(driver, SimulatedDriver):
             driver.lose(Kind.NETWORK, rows.network.id)
         else:
-            namespaces.command(["ip", "link", "del", f"br-{rows.network.id[:11]}"], inside=f"nxc{os.getpid()}")
+            namespaces.command(
+                ["ip", "link", "del", f"br-{rows.network.id[:11]}"], inside=f"nxc{os.getpid()}"
+            )
 
     @staticmethod
     def port(driver: Driver, rows: Everything) -> None:

@@ -38,9 +38,7 @@ class Applier:
         self._remove(Kind.ROUTER, difference.routers.removed, self._driver.remove_router)
         self._remove(Kind.PORT, difference.ports.removed, self._driver.remove_port)
         if difference.neighbours.changed:
-            self._try(
-                (ADDRESSES, ""), lambda: self._driver.ensure_neighbours(difference.neighbours.changed)
-            )
+            self._try((ADDRESSES, ""), lambda: self._driver.ensure_neighbours(difference.neighbours.changed))
         self._ensure_groups(difference.security_groups.changed)
         self._ensure(Kind.NETWORK, difference.networks.changed, self._driver.ensure_network)
         self._ensure(Kind.PORT, difference.ports.changed, self._driver.ensure_port)
@@ -48,7 +46,9 @@ class Applier:
         self._remove(Kind.NETWORK, difference.networks.removed, self._driver.remove_network)
         groups, addresses = difference.security_groups.removed, difference.neighbours.removed
         if groups:
-            self._remove(Kind.SECURITY_GROUP, groups, lambda row_id: self._driver.remove_security_groups([row_id]))
+            self._remove(
+                Kind.SECURITY_GROUP, groups, lambda row_id: self._driver.remove_security_groups([row_id])
+            )
         if addresses:
             self._try((ADDRESSES, ""), lambda: self._driver.remove_neighbours(addresses))
 

@@ -5,8 +5,8 @@ it is still so, report.  Wakes only end the pause between two turns, so a hundre
 To read on: `view` (what should be), `apply` (in which order it is made so), `drivers/base.py` (what a driver
 promises).
 
-Stopping the agent, by `stop` or by force, touches no packet: what the driver made stays.  A new agent asks for the
-whole view, compares it with what exists, and changes what differs.
+Stopping the agent, by `stop` or by force, touches no packet: what the driver made stays.  A new agent
+asks for the whole view, compares it with what exists, and changes what differs.
 """
 
 import logging
@@ -181,7 +181,9 @@ class NetworkAgent:
         first = not self._confirmed
         if not news.full and (first or news.revision < self.view.revision):
             # The control plane has forgotten something; only a whole view may take anything away.
-            log.warning("revision %s came as a part, after %s; asking for all", news.revision, self.view.revision)
+            log.warning(
+                "revision %s came as a part, after %s; asking for all", news.revision, self.view.revision
+            )
             self._confirmed = False
             return False
         self._confirmed = True

@@ -1,8 +1,8 @@
 """The way by which a guest asks who it is: http://169.254.169.254, answered by the compute service.
 
-A guest's request arrives at a socket inside the namespace of its network's DHCP server or router.  From the
-namespace and the sender's address we know which server asks; the metadata service, which trusts the shared secret,
-is told so in headers.  One thread accepts for all namespaces, and a few answer; there is
+A guest's request arrives at a socket inside the namespace of its network's DHCP server or router.  From
+the namespace and the sender's address we know which server asks; the metadata service, which trusts the
+shared secret, is told so in headers.  One thread accepts for all namespaces, and a few answer; there is
 no process per network.  Nothing a guest sends decides whom it is taken for.
 """
 
@@ -90,6 +90,10 @@ class MetadataProxy:
         """Return the keys of all listeners."""
         with self._lock:
             return set(self._listeners)
+
+    def listens(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._listeners
 
     def listen(self, key: Hashable, listener: socket.socket) -> None:
         """Answer what arrives at a listening socket, which is ours from now on."""

@@ -1,7 +1,8 @@
 """What one host should look like, as the agent knows it: the rows of `rpc`, by kind and id.
 
-The view is kept on the host's disk, so that a host that comes up while the control plane is away has its
-networks all the same.  What is on the disk may be old, never half: it only fills in until the control plane answers.
+The view is kept on the host's disk, so that a host that comes up while the control plane is away has
+its networks all the same.  What is on the disk may be old, never half: it only fills in until the
+control plane answers.
 """
 
 import logging

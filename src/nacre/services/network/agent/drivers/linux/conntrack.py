@@ -19,6 +19,7 @@ class Flows:
     """Which connections: those in a zone whose first packet went from `source` to `destination`.
 
     `reply_destination` is where answers go, which tells connections by the address they were translated to.
+    Without any address it is all of the zone, of `version` 4 or 6.
     """
 
     zone: int | None = None
@@ -26,11 +27,13 @@ class Flows:
     destination: str = ""
     reply_destination: str = ""
     protocol: int | None = None
+    version: int = 4
 
     @property
-    def version(self) -> int:
+    def family(self) -> str:
         address = self.source or self.destination or self.reply_destination
-        return ipaddress.ip_address(address).version
+        version = ipaddress.ip_address(address).version if address else self.version
+        return f"ipv{version}"
 
 
 def installed() -> bool:
@@ -42,7 +45,7 @@ def forget(namespace: str, flows: Iterable[Flows]) -> None:
     if not installed():
         return
     for flow in dict.fromkeys(flows):
-        arguments = [PROGRAM, "-D", "-f", "ipv4" if flow.version == 4 else "ipv6"]
+        arguments = [PROGRAM, "-D", "-f", flow.family]
         if flow.zone is not None:
             arguments += ["--zone", str(flow.zone)]
         if flow.protocol is not None:

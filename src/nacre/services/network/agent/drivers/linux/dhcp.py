@@ -19,6 +19,7 @@ from nacre.services.network.agent.drivers.linux.networks import Carried, Network
 from nacre.services.network.agent.drivers.linux.settings import LinuxSettings
 
 ALIAS = "dhcp "
+PARAMETERS: dict[str, str | int] = {"ipv6/conf/default/accept_ra": 0, "ipv6/conf/default/accept_dad": 0}
 METADATA_ADDRESS = "169.254.169.254"
 MICROSOFT_ROUTES = 249
 """The option number by which old Windows clients know classless static routes (RFC 3442 says 121)."""
@@ -49,15 +50,8 @@ class DhcpServers:
     ) -> None:
         """Have the server run for these hosts."""
         namespace = self.namespace(row.id)
-        if namespaces.ensure(namespace):
-            namespaces.sysctl(
-                namespace,
-                {
-                    "ipv6/conf/default/accept_ra": 0,
-                    "ipv6/conf/default/accept_dad": 0,
-                    "ipv6/conf/all/forwarding": 0,
-                },
-            )
+        namespaces.ensure(namespace)
+        namespaces.sysctl(namespace, PARAMETERS)
         self._ensure_leg(row, dhcp, carried, namespace)
         self.ensure_hosts(row, dhcp, hosts)
 
@@ -72,8 +66,10 @@ class DhcpServers:
         changed = write(server.directory / "hosts", hosts_file(row, rows, lifetime))
         changed |= write(server.directory / "names", names_file(row, rows))
         changed |= write(server.directory / "options", options_file(row, dhcp, rows))
+        if changed:
+            self._signalled.discard(row.id)
         text = configuration(row, dhcp, server.directory, self._settings)
-        server.ensure(text, reload=changed or row.id not in self._signalled)
+        server.ensure(text, reload=row.id not in self._signalled)
         self._signalled.add(row.id)
 
     def remove(self, network_id: str) -> None:
@@ -118,7 +114,6 @@ class DhcpServers:
             if leg is None:
                 peer = {"ifname": inner, "address": dhcp.mac, "net_ns_fd": str(namespaces.path(namespace))}
                 leg = links.add(outer, "veth", peer=peer)
-                self._networks.silence(outer)
             self._networks.attach(links, carried.bridge, leg, alias=ALIAS + row.id, mtu=row.mtu)
         with open_links(namespace) as links:
             leg = links.get(inner)
@@ -219,12 +214,16 @@ def options_file(row: rpc.NetworkSpec, dhcp: rpc.DhcpPortSpec, hosts: Iterable[r
 
 
 def served(row: rpc.NetworkSpec) -> list[rpc.SubnetSpec]:
-    """Return the subnets for which DHCP answers: all of IPv4 with DHCP, and of IPv6 unless fully SLAAC."""
-    return [
-        subnet
-        for subnet in row.subnets
-        if subnet.enable_dhcp and (subnet.ip_version == 4 or subnet.ipv6_address_mode != "slaac")
-    ]
+    """Return the subnets for which DHCP answers."""
+    return [subnet for subnet in row.subnets if subnet.enable_dhcp and _has_dhcp(subnet)]
+
+
+def _has_dhcp(subnet: rpc.SubnetSpec) -> bool:
+    """IPv4 always; IPv6 by its address mode, and where no mode at all is set (networking API, IPv6)."""
+    if subnet.ip_version == 4:
+        return True
+    modeless = subnet.ipv6_address_mode is None and subnet.ipv6_ra_mode is None
+    return modeless or subnet.ipv6_address_mode in ("dhcpv6-stateful", "dhcpv6-stateless")
 
 
 def _options4(row: rpc.NetworkSpec, subnet: rpc.SubnetSpec, own: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """dnsmasq processes: start, reload, watch and stop them, one directory each.
 
-A directory holds `pid` and one `conf-<digest>`; the digest stands in the process's command line, so whether the
-running process has the wanted configuration can be read from /proc, whatever happened to us meanwhile.
+A directory holds `pid` and one `conf-<digest>`; the digest stands in the process's command line, so
+whether the running process has the wanted configuration can be read from /proc, whatever happened to us
+meanwhile.
 """
 
 import contextlib
@@ -32,12 +33,13 @@ class Dnsmasq:
     def ensure(self, configuration: str, *, reload: bool = False) -> None:
         """Run with exactly this configuration; when it runs already, re-read its tables if asked."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        complete = f"{configuration}pid-file={self.directory / 'pid'}\nuser={self._user()}\n"
+        complete = f"{configuration}pid-file={self._pid_file}\nuser={self._user()}\n"
         wanted = self.directory / f"conf-{hashlib.sha256(complete.encode()).hexdigest()[:16]}"
-        pid = self.pid()
-        if pid is not None and self._has_argument(pid, wanted):
+        running = self._running()
+        if len(running) == 1 and _runs_by(running[0], str(wanted)):
+            write(self._pid_file, f"{running[0]}\n")
             if reload:
-                os.kill(pid, signal.SIGHUP)
+                os.kill(running[0], signal.SIGHUP)
             return
         self.stop()
         write(wanted, complete)
@@ -47,48 +49,71 @@ class Dnsmasq:
         namespaces.command([PROGRAM, f"--conf-file={wanted}"], inside=self._namespace)
 
     def pid(self) -> int | None:
-        """Return the process's id if it runs and is ours."""
+        """Return the process's id if it runs and is ours, by its pid file."""
         try:
-            pid = int((self.directory / "pid").read_text())
+            pid = int(self._pid_file.read_text())
         except (OSError, ValueError):
             return None
-        return pid if self._is_ours(pid) else None
+        return pid if _runs_by(pid, self._configurations) else None
 
     def stop(self) -> None:
         """End the process and wait until it is gone."""
-        pid = self.pid()
-        if pid is None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            ends_at = time.monotonic() + STOP_SECONDS
-            while time.monotonic() < ends_at:
-                if not self._is_ours(pid):
-                    return
-                time.sleep(0.01)
-        raise DriverError(f"dnsmasq process {pid} of {self.directory} does not end")
+        end_processes(self._configurations)
 
     def remove(self) -> None:
         """Stop, and delete the directory."""
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory.exists():
+            self.stop()
+            shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _is_ours(self, pid: int) -> bool:
-        return any(self._has_argument(pid, path) for path in (self.directory / "conf-",))
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / "pid"
 
-    def _has_argument(self, pid: int, path: Path) -> bool:
-        """Tell whether a process was started with this configuration (or one whose path begins so)."""
-        try:
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return any(argument.startswith(f"--conf-file={path}".encode()) for argument in arguments)
+    @property
+    def _configurations(self) -> str:
+        return f"{self.directory}/conf-"
+
+    def _running(self) -> list[int]:
+        """Return our processes; looks beyond the pid file only when that names none."""
+        pid = self.pid()
+        return [pid] if pid is not None else processes(self._configurations)
 
     def _user(self) -> str:
         """Give up root where an ordinary user can read the directory."""
         readable = all(parent.stat().st_mode & 0o001 for parent in (self.directory, *self.directory.parents))
         return "nobody" if readable else "root"
+
+
+def processes(prefix: str) -> list[int]:
+    """Return all processes that run by a configuration whose path begins so."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if _runs_by(pid, prefix)]
+
+
+def end_processes(prefix: str) -> None:
+    """End all processes that run by a configuration whose path begins so, and wait until they are gone."""
+    running = processes(prefix)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        ends_at = time.monotonic() + STOP_SECONDS
+        while running and time.monotonic() < ends_at:
+            running = [pid for pid in running if _runs_by(pid, prefix)]
+            time.sleep(0.005)
+        if not running:
+            return
+    raise DriverError(f"dnsmasq processes {running} of {prefix} do not end")
+
+
+def _runs_by(pid: int, prefix: str) -> bool:
+    """Tell whether a process was started with a configuration whose path begins so."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(argument.startswith(f"--conf-file={prefix}".encode()) for argument in arguments)
 
 
 def write(path: Path, text: str) -> bool:

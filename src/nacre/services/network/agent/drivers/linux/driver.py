@@ -272,7 +272,7 @@ class LinuxDriver(Driver):
     # --- metadata ---
 
     def _answer_metadata(self, key: Hashable, namespace: str) -> None:
-        if self._metadata is not None and key not in self._metadata.keys():
+        if self._metadata is not None and not self._metadata.listens(key):
             self._metadata.listen(key, namespaces.run_in(namespace, _metadata_socket))
 
     def _forget_metadata(self, key: Hashable) -> None:

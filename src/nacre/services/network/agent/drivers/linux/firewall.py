@@ -1,16 +1,18 @@
 """Who may speak to whom: anti-spoofing and security groups of all ports of the host.
 
-A frame from a guest first passes its port's spoofing chain (bridge, prerouting), then, forwarded to another
-port, the sender's egress chain and the receiver's ingress chain.  A port's chain jumps to one chain per group, and a rule
-that names a remote group looks into a set of addresses; so a changed rule rewrites one chain
-and a new member adds one element, however many ports there are.
+A frame from a guest first passes its port's spoofing chain (bridge, prerouting), then, forwarded to
+another port, the sender's egress chain and the receiver's ingress chain.  A port's chain jumps to one
+chain per group, and a rule that names a remote group looks into a set of addresses; so a changed rule
+rewrites one chain and a new member adds one element, however many ports there are.
 
-On kernels without connection tracking for bridges the last two chains hang in the inet family, where bridged
-packets come by through br_netfilter.  There only the bridge is visible, not its ports, so the bridge family writes both
-ports' numbers into the packet's mark: the sender's in the upper 16 bits, the receiver's in the lower.
-Connections are tracked in one zone per network, since projects may use the same addresses.
+On kernels without connection tracking for bridges the last two chains hang in the inet family, where
+bridged packets come by through br_netfilter.  There only the bridge is visible, not its ports, so the
+bridge family writes both ports' numbers into the packet's mark: the sender's in the upper 16 bits, the
+receiver's in the lower.  Connections are tracked in one zone per network, since projects may use the
+same addresses.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +25,9 @@ from nacre.services.network.agent.drivers.linux.nft import Table
 TABLE = "nacre"
 GROUPS_TABLE = "nacre_groups"
 LARGEST_MARK = 0xFFFF
-MANY_FLOWS = 20
-"""Beyond this many departed members, a port's connections are forgotten as a whole."""
+MANY = 20
+"""Beyond so many ports or addresses, the connections of their whole network are forgotten, for that is one
+look through the table and not hundreds.  What is still allowed is picked up again at its next packet."""
 
 GUARD = "gm_"
 DIRECTIONS = ("ingress", "egress")
@@ -46,6 +49,8 @@ class Firewall:
         self._packets = Table(namespace, "bridge" if bridge_conntrack else "inet", GROUPS_TABLE)
         self._ports: dict[str, FilteredPort] = {}
         self._groups: dict[str, rpc.SecurityGroupSpec] = {}
+        self._remotes: dict[str, set[str]] = {}
+        """For each group, the groups that its rules name as remote."""
         self._members = Members()
         self._marks: dict[str, int] = {}
 
@@ -94,8 +99,13 @@ class Firewall:
 
     def _members_changed(self, departed: dict[str, set[str]]) -> None:
         """Bring the sets up to date; `departed` are the addresses that left each group."""
-        self._put_member_sets(self._members.take_changed())
-        self._packets.commit()
+        changed = self._members.take_changed()
+        self._put_member_sets(changed)
+        try:
+            self._packets.commit()
+        except DriverError:
+            self._members.put_back(changed)
+            raise
         conntrack.forget(self._namespace, self._flows_with(departed))
 
     # --- groups ---
@@ -106,9 +116,10 @@ class Firewall:
         for row in rows:
             before = self._groups.get(row.id)
             self._groups[row.id] = row
+            self._remotes[row.id] = {rule.remote_group_id for rule in row.rules if rule.remote_group_id}
             if before is not None:
                 flows += self._flows_without(before, row)
-        self._put_member_sets(self._remote_groups())
+        self._put_member_sets(self._remote_groups)
         for row in rows:
             for direction in DIRECTIONS:
                 self._packets.put_chain(
@@ -123,6 +134,7 @@ class Firewall:
         gone = set(ids)
         for group_id in gone:
             self._groups.pop(group_id, None)
+            self._remotes.pop(group_id, None)
             for direction in DIRECTIONS:
                 self._packets.drop_chain(rules.group_chain(group_id, direction))
         self._render_ports_of(gone)
@@ -167,7 +179,7 @@ class Firewall:
                 self._frames.drop_element(mapping, tap)
         self._frames.drop_chain(rules.spoof_chain(port_id))
         self._frames.drop_chain(rules.mark_chain(port_id))
-        # Packets first: while a port's number is still written on frames its chains may go, not the other way.
+        # Packets first: a number on frames may lead nowhere now, but must not lead to another port's chain.
         self._packets.commit()
         self._frames.commit()
         self._marks.pop(names.tap_name(port_id), None)
@@ -266,20 +278,13 @@ class Firewall:
             self._marks[tap] = number
         return self._marks[tap]
 
+    @property
     def _remote_groups(self) -> set[str]:
         """Return the groups that some rule names as remote."""
-        return {
-            rule.remote_group_id
-            for group in self._groups.values()
-            for rule in group.rules
-            if rule.remote_group_id
-        }
+        return set().union(*self._remotes.values())
 
     def _put_member_sets(self, group_ids: Iterable[str]) -> None:
-        remote = self._remote_groups()
-        for group_id in group_ids:
-            if group_id not in remote:
-                continue
+        for group_id in self._remote_groups.intersection(group_ids):
             for version in (4, 6):
                 kind = f"type ipv{version}_addr"
                 self._packets.put_set(
@@ -296,7 +301,7 @@ class Firewall:
     def _drop_unused_sets(self) -> None:
         used = {
             rules.member_set(group_id, version, ranges=ranges)
-            for group_id in self._remote_groups()
+            for group_id in self._remote_groups
             for version in (4, 6)
             for ranges in (False, True)
         }
@@ -310,27 +315,38 @@ class Firewall:
         """Return the connections that a removed or changed rule may have let in."""
         kept = set(after.rules)
         gone = [rule for rule in before.rules if rule not in kept]
-        ports = [port for port in self._ports.values() if after.id in port.spec.security_group_ids]
+        by_zone: dict[int, list[FilteredPort]] = {}
+        for port in self._ports.values():
+            if after.id in port.spec.security_group_ids:
+                by_zone.setdefault(port.zone, []).append(port)
         flows = []
-        for rule in gone:
+        for rule, (zone, ports) in itertools.product(gone, by_zone.items()):
             version = rules.ETHERTYPES[rule.ethertype][1]
             number = rules.protocol_number(rule.protocol, version)
-            for port in ports:
-                for address in _addresses(port, version):
-                    if rule.direction == "ingress":
-                        flows.append(conntrack.Flows(port.zone, destination=address, protocol=number))
-                    else:
-                        flows.append(conntrack.Flows(port.zone, source=address, protocol=number))
+            if len(ports) > MANY:
+                flows.append(conntrack.Flows(zone, protocol=number, version=version))
+                continue
+            end = "destination" if rule.direction == "ingress" else "source"
+            for address in itertools.chain.from_iterable(_addresses(port, version) for port in ports):
+                flows.append(conntrack.Flows(zone, protocol=number, **{end: address}))  # type: ignore[arg-type]
         return flows
 
     def _flows_with(self, departed: dict[str, set[str]]) -> list[conntrack.Flows]:
-        """Return connections between addresses that left a group and ports whose rules name that group."""
-        flows = []
-        for port in self._ports.values():
+        """Return the connections of addresses that left a group, where some port's rules name that group."""
+        zones: dict[str, set[int]] = {group_id: set() for group_id in departed}
+        for port in self._ports.values() if departed else ():
             for group_id in port.spec.security_group_ids:
-                group = self._groups.get(group_id)
-                for remote in {rule.remote_group_id for rule in group.rules} if group else ():
-                    flows += _flows_between(port, departed.get(remote or "", set()))
+                for remote in self._remotes.get(group_id, set()) & departed.keys():
+                    zones[remote].add(port.zone)
+        flows = []
+        for group_id, addresses in departed.items():
+            plain = [address for address in addresses if "/" not in address]
+            for zone in zones[group_id]:
+                if len(addresses) > MANY or len(plain) < len(addresses):
+                    flows += [conntrack.Flows(zone, version=4), conntrack.Flows(zone, version=6)]
+                    continue
+                flows += [conntrack.Flows(zone, source=address) for address in plain]
+                flows += [conntrack.Flows(zone, destination=address) for address in plain]
         return flows
 
 
@@ -345,17 +361,6 @@ def _all_flows(port: FilteredPort) -> list[conntrack.Flows]:
         *(conntrack.Flows(port.zone, source=address) for address in addresses),
         *(conntrack.Flows(port.zone, destination=address) for address in addresses),
     ]
-
-
-def _flows_between(port: FilteredPort, others: set[str]) -> list[conntrack.Flows]:
-    if len(others) > MANY_FLOWS:
-        return _all_flows(port)
-    flows = []
-    for other in others:
-        for address in _addresses(port, 6 if ":" in other else 4):
-            flows.append(conntrack.Flows(port.zone, source=other, destination=address))
-            flows.append(conntrack.Flows(port.zone, source=address, destination=other))
-    return flows
 
 
 def _flows_lost(before: FilteredPort, after: FilteredPort) -> list[conntrack.Flows]:

@@ -34,6 +34,7 @@ class Link:
     mtu: int
     up: bool
     master: int
+    group: int
     alias: str
     details: dict[str, Any]
 
@@ -60,9 +61,8 @@ def open_links(namespace: str | None) -> Iterator["Links"]:
     try:
         yield Links(handle)
     except NetlinkError as error:
-        raise DriverError(
-            f"the kernel refused a change in {namespace or 'its own namespace'}: {error}"
-        ) from error
+        where = namespace or "the agent's own namespace"
+        raise DriverError(f"the kernel refused a change in {where}: {error}") from error
     finally:
         handle.close()
 
@@ -118,13 +118,13 @@ class Links:
         self._handle.link("add", ifname=name, kind=kind, net_ns_fd=namespace_path, **details)
 
     def change(self, link: Link, **wanted: Any) -> None:
-        """Set attributes: `mtu`, `mac`, `alias`, `master` (an index, 0 for none), `up`; only what differs."""
+        """Set `mtu`, `mac`, `alias`, `group`, `master` (an index, 0 for none), `up`; only what differs."""
         changes: dict[str, Any] = {}
         if "alias" in wanted and wanted["alias"] != link.alias:
             changes["ifalias"] = wanted["alias"]
         if "mac" in wanted and wanted["mac"] != link.mac:
             changes["address"] = wanted["mac"]
-        for name in ("mtu", "master"):
+        for name in ("mtu", "master", "group"):
             if name in wanted and wanted[name] != getattr(link, name):
                 changes[name] = wanted[name]
         if changes:
@@ -236,6 +236,7 @@ def _link(message: Any) -> Link:
         mtu=message.get("mtu") or 0,
         up=bool(message["flags"] & UP),
         master=message.get("master") or 0,
+        group=message.get("group") or 0,
         alias=message.get("ifalias") or "",
         details=details,
     )

@@ -4,7 +4,8 @@ For an external network without a wire of its own, the machine plays the part of
 end of a veth pair in the machine's namespace carries the subnets' gateway addresses, and so the machine
 reaches floating IPs.  Towards the machine only what is addressed to those gateways passes, unless the
 operator names an `uplink`: then guests' packets go on through it, behind the machine's own address.
-What `uplink` changes (forwarding on two interfaces, one nftables table) is written down first, and undone by `remove_all`.
+What `uplink` changes (forwarding on two interfaces, one nftables table) is written down first, and undone by
+`remove_all`.
 """
 
 import hashlib
@@ -54,7 +55,6 @@ class Machine:
             links.set_addresses(leg, _gateways(row))
         with open_links(self._settings.namespace) as links:
             end = links.get(inner)
-            self._networks.silence(inner)
             self._networks.attach(links, carried.bridge, end, alias=INNER_ALIAS + row.id, mtu=row.mtu)
         if self._settings.uplink:
             self._sources[row.id] = [s.cidr for s in row.subnets if s.ip_version == 4]
@@ -91,16 +91,13 @@ class Machine:
         own = [ipaddress.ip_interface(text).ip for text in _gateways(row)]
         four = [str(address) for address in own if address.version == 4]
         six = [str(address) for address in own if address.version == 6]
-        return [
-            "ether type arp accept",
-            *([f"ether type ip ip daddr {{ {', '.join(four)} }} accept"] if four else []),
-            *(
-                [f"ether type ip6 ip6 daddr {{ {', '.join([*six, 'fe80::/10', 'ff02::/16'])} }} accept"]
-                if six
-                else []
-            ),
-            "drop",
-        ]
+        allowed = ["ether type arp accept"]
+        if four:
+            allowed.append(f"ether type ip ip daddr {{ {', '.join(four)} }} accept")
+        if six:
+            reached = ", ".join((*six, "fe80::/10", "ff02::/16"))
+            allowed.append(f"ether type ip6 ip6 daddr {{ {reached} }} accept")
+        return [*allowed, "drop"]
 
     # --- how ---
 
@@ -112,7 +109,7 @@ class Machine:
             wanted = ipaddress.ip_network(subnet.cidr)
             for text, device in destinations.items():
                 network = ipaddress.ip_network(text)
-                if network.version == wanted.version and network.overlaps(wanted):  # type: ignore[arg-type]
+                if network.version == wanted.version and network.overlaps(wanted):
                     raise DriverError(
                         f"external subnet {wanted} overlaps {network}, which the machine reaches by {device}"
                     )
@@ -134,10 +131,8 @@ class Machine:
             links.get(uplink)
         if not self._memo.exists():
             self._memo.parent.mkdir(parents=True, exist_ok=True)
-            write(
-                self._memo,
-                json.dumps({"uplink": uplink, "forwarding": _forwarding(uplink).read_text().strip()}),
-            )
+            before = _forwarding(uplink).read_text().strip()
+            write(self._memo, json.dumps({"uplink": uplink, "forwarding": before}))
         closed_before = json.loads(self._memo.read_text())["forwarding"] == "0"
         nft.run(None, self._uplink_script(uplink, closed_before=closed_before))
         for name in (uplink, *(names.machine_leg(network_id) for network_id in self._sources)):
@@ -161,7 +156,8 @@ class Machine:
         lines = [f"add table ip {self._table}", f"delete table ip {self._table}"]
         if not legs:
             return "\n".join((*lines, ""))
-        others = [f'iifname "{uplink}" drop'] if closed_before else []
+        # What came in by the uplink was not forwarded before; other clouds' legs have rules of their own.
+        others = [f'iifname "{uplink}" oifname != "nx-*" drop'] if closed_before else []
         return "\n".join(
             (
                 *lines,

@@ -10,8 +10,9 @@ from nacre.services.network.agent.drivers.base import DriverError
 from nacre.services.network.rpc import tap_name
 
 __all__ = [
-    "bridge", "dhcp_leg", "dhcp_namespace", "gateway_leg", "hexadecimal", "id_from_hexadecimal", "machine_leg",
-    "owned_namespaces", "probe_namespace", "router_leg", "router_namespace", "tap_name", "vlan", "vxlan",
+    "bridge", "checked_id", "checked_namespace", "dhcp_leg", "dhcp_namespace", "gateway_leg", "hexadecimal",
+    "id_from_hexadecimal", "machine_leg", "machine_leg_inside", "owned_namespaces", "probe_namespace",
+    "router_leg", "router_namespace", "tap_name", "vlan", "vxlan",
 ]  # fmt: skip
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

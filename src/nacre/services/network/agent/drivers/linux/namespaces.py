@@ -1,8 +1,9 @@
 """Network namespaces: make them, remove them, and do things inside them.
 
-A thread can step into a namespace without taking the rest of the process along, and what it opens or starts there
-(a socket, a process) stays there.  So `run_in` lends a short-lived thread to a function, and nothing here
-needs `ip netns exec`, which would also take the control groups away from what it starts.
+A thread can step into a namespace without taking the rest of the process along, and what it opens or
+starts there (a socket, a process) stays there.  So `run_in` lends a short-lived thread to a function,
+and nothing here needs `ip netns exec`, which would also take the control groups away from what it
+starts.
 """
 
 import ctypes
@@ -97,7 +98,7 @@ def command(arguments: Sequence[str], *, inside: str | None = None, text: str | 
 
 
 def sysctl(name: str, settings: dict[str, str | int]) -> None:
-    """Set kernel parameters inside a namespace, by their path under /proc/sys/net; unknown ones are skipped."""
+    """Set kernel parameters inside a namespace, by path under /proc/sys/net; unknown ones are skipped."""
     run_in(name, _write_parameters, settings)
 
 

@@ -26,9 +26,11 @@ def _replaced(family: str, body: list[str]) -> list[str]:
 
 
 def _filter(row: rpc.RouterSpec) -> list[str]:
-    """Refuse what must not pass a router: link-local destinations, and DHCPv6 that its announcer would answer."""
+    """Refuse what must not pass: link-local destinations, and DHCPv6, which the announcer would answer."""
     legs = [f'"{router_leg(leg.port_id)}"' for leg in row.interfaces]
     refuse = [f"iifname {{ {', '.join(legs)} }} udp dport 547 drop"] if legs else []
+    if row.gateway is not None:  # metadata is for our own guests only
+        refuse.append(f'iifname "{gateway_leg(row.gateway.port_id)}" ip daddr 169.254.0.0/16 drop')
     return [
         *_chain("input", "type filter hook input priority 0; policy accept;", refuse),
         *_chain(

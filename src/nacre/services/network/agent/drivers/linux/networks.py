@@ -52,6 +52,7 @@ class Networks:
             bridge = everything.get(name)
             if bridge is None:
                 bridge = links.add(name, "bridge", br_mcast_snooping=0, br_stp_state=0, br_forward_delay=0)
+            if not bridge.alias:
                 self.silence(name)
             carried = self._identify(row.id, bridge, everything)
             links.change(bridge, alias=f"network {row.id} zone {carried.zone}")
@@ -76,6 +77,8 @@ class Networks:
 
     def attach(self, links: Links, bridge: str, link: Link, *, alias: str, mtu: int, up: bool = True) -> None:
         """Plug an interface into a bridge and let it carry frames."""
+        if link.alias != alias:  # new, or we died before it was silenced
+            self.silence(link.name)
         links.change(link, alias=alias, mtu=mtu)
         links.change(link, master=links.get(bridge).index if up else 0)
         links.change(link, up=up)

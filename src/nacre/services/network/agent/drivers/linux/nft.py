@@ -4,10 +4,11 @@ A `Table` holds what we want (chains of rules, sets and maps of elements) and wh
 as we know; `commit` sends the difference as one transaction, so that packets see the old rules or the new
 ones and nothing between.  One element of a set of ten thousand costs one element.
 
-After a restart `load` learns what is there: the names of chains, and maps element by element, because they
-lead packets to the chains of ports about which we have not been told yet.
+After a restart `load` learns what is there, so that nothing is written again: sets and maps element by
+element, and chains by a digest of their rules, which the first rule of each carries as its comment.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from nacre.services.network.agent.drivers.base import DriverError
 from nacre.services.network.agent.drivers.linux import namespaces
 
 ELEMENTS_PER_LINE = 500
+CHANGED = "not ours"
+"""Stands for the digest of a chain whose first rule is not the one that we wrote."""
 
 Elements = dict[str, str]
 """Key to value as nft spells them; the value is empty in a set."""
@@ -43,9 +46,10 @@ def remove_table(namespace: str | None, family: str, name: str) -> None:
 
 @dataclass
 class _State:
-    """Chains and sets, either as wanted or as applied; None as content means "there, but unknown"."""
+    """Digests of chains and elements of sets, either as wanted or as applied; None as elements means
+    "there, but unknown"."""
 
-    chains: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    chains: dict[str, str] = field(default_factory=dict)
     sets: dict[str, Elements | None] = field(default_factory=dict)
 
 
@@ -55,6 +59,7 @@ class Table:
     def __init__(self, namespace: str, family: str, name: str) -> None:
         self._namespace, self._family, self._name = namespace, family, name
         self._wanted, self._applied = _State(), _State()
+        self._rules: dict[str, tuple[str, ...]] = {}
         self._hooks: dict[str, str] = {}
         self._declarations: dict[str, str] = {}
         self._dirty: set[str] = set()
@@ -63,7 +68,8 @@ class Table:
 
     def put_chain(self, name: str, rules: Iterable[str], *, hook: str = "") -> None:
         """Want a chain with these rules; `hook` (type, hook, priority) makes it a base chain."""
-        self._wanted.chains[name] = tuple(rules)
+        self._rules[name] = tuple(rules)
+        self._wanted.chains[name] = _digest(self._rules[name])
         self._hooks[name] = hook
         self._dirty.add(name)
 
@@ -130,7 +136,7 @@ class Table:
     def refresh(self) -> set[str]:
         """Look whether all that we made is still there; return what is not.  The next commit repairs it."""
         present = self._look()
-        lost = {name for name in self._applied.chains if name not in present.chains}
+        lost = {name for name, digest in self._applied.chains.items() if present.chains.get(name) != digest}
         for name, elements in self._applied.sets.items():
             if name not in present.sets or present.sets[name] is not None and present.sets[name] != elements:
                 lost.add(name)
@@ -139,6 +145,8 @@ class Table:
             self._applied.sets.pop(name, None)
             if name in present.sets:
                 self._applied.sets[name] = present.sets[name]
+            if name in present.chains:
+                self._applied.chains[name] = present.chains[name]
         self._dirty |= lost
         return lost
 
@@ -158,6 +166,8 @@ class Table:
         """Want again what is there."""
         for name in self._dirty:
             _carry_over(name, self._applied.chains, self._wanted.chains)
+            if self._wanted.chains.get(name) not in (None, _digest(self._rules.get(name, ()))):
+                del self._wanted.chains[name]  # there, in a form that we could not write again
             elements = self._applied.sets.get(name)
             _carry_over(name, self._applied.sets, self._wanted.sets)
             if elements is not None:
@@ -174,11 +184,13 @@ class Table:
         state = _State()
         for item in json.loads(text)["nftables"]:
             if chain := item.get("chain"):
-                state.chains[chain["name"]] = None
+                state.chains[chain["name"]] = ""
+            elif rule := item.get("rule"):
+                state.chains[rule["chain"]] = state.chains.get(rule["chain"]) or rule.get("comment", CHANGED)
             elif mapping := item.get("map"):
                 state.sets[mapping["name"]] = dict(_map_element(e, mapping) for e in mapping.get("elem", ()))
             elif group := item.get("set"):
-                state.sets[group["name"]] = None
+                state.sets[group["name"]] = _plain_elements(group.get("elem", []))
         return state
 
     def _script(self) -> str:
@@ -210,13 +222,14 @@ class Table:
         return "" if name in self._applied.sets else f"add {self._declarations[name]}"
 
     def _fill_chain(self, name: str) -> list[str]:
-        rules = self._wanted.chains[name] or ()
-        if self._applied.chains.get(name) == rules:
+        digest = self._wanted.chains[name]
+        if self._applied.chains.get(name) == digest:
             return []
-        return [
-            f"flush chain {self._qualified(name)}",
-            *(f"add rule {self._qualified(name)} {rule}" for rule in rules),
-        ]
+        first, *others = self._rules[name] or ("",)
+        lines = [f"flush chain {self._qualified(name)}"]
+        if first:
+            lines.append(f'add rule {self._qualified(name)} {first} comment "{digest}"')
+        return [*lines, *(f"add rule {self._qualified(name)} {rule}" for rule in others)]
 
     def _fill_set(self, name: str) -> list[str]:
         wanted = self._wanted.sets[name]
@@ -254,6 +267,15 @@ class Table:
 
     def _kind(self, name: str) -> str:
         return "map" if self._declarations.get(name, "set").startswith("map") else "set"
+
+
+def _digest(rules: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16] if rules else ""
+
+
+def _plain_elements(elements: list[Any]) -> Elements | None:
+    """Return a set's elements if all are single values; ranges are not spelled as we write them."""
+    return dict.fromkeys(elements, "") if all(isinstance(element, str) for element in elements) else None
 
 
 def _carry_over(name: str, wanted: dict[str, Any], applied: dict[str, Any]) -> None:

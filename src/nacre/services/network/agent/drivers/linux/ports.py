@@ -35,8 +35,6 @@ class Ports:
                 tap = links.add(name, "tuntap", mode="tap")
             if tap.alias not in ("", ALIAS + row.id):
                 raise DriverError(f"interface {name} belongs to {tap.alias}, not to port {row.id}")
-            if tap.alias == "":
-                self._networks.silence(name)
             self._networks.attach(
                 links, network.bridge, tap, alias=ALIAS + row.id, mtu=row.mtu, up=row.admin_state_up
             )

@@ -63,8 +63,8 @@ class Routers:
             self._rows[row.id] = row
             return
         namespace = self.namespace(row.id)
-        if namespaces.ensure(namespace):
-            namespaces.sysctl(namespace, PARAMETERS)
+        namespaces.ensure(namespace)
+        namespaces.sysctl(namespace, PARAMETERS)
         legs = list(_legs(row))
         mtus = {leg.port_id: _known(networks, leg).mtu for leg in legs}
         self._plug(row, legs, carried, mtus)
@@ -128,7 +128,6 @@ class Routers:
                 if outer is None:
                     peer = {"ifname": leg.name, "address": leg.mac, "net_ns_fd": inside}
                     outer = links.add(names.tap_name(leg.port_id), "veth", peer=peer)
-                    self._networks.silence(outer.name)
                 bridge = carried[leg.network_id].bridge
                 mtu = mtus[leg.port_id]
                 self._networks.attach(links, bridge, outer, alias=ALIAS + row.id, mtu=mtu)
@@ -181,9 +180,9 @@ def _legs(row: rpc.RouterSpec) -> Iterator[Leg]:
     for leg in row.interfaces:
         yield Leg(leg.port_id, leg.network_id, leg.mac, leg.addresses, names.router_leg(leg.port_id))
     if row.gateway is not None:
-        leg = row.gateway
-        name = names.gateway_leg(leg.port_id)
-        yield Leg(leg.port_id, leg.network_id, leg.mac, leg.addresses, name, is_gateway=True)
+        way = row.gateway
+        name = names.gateway_leg(way.port_id)
+        yield Leg(way.port_id, way.network_id, way.mac, way.addresses, name, is_gateway=True)
 
 
 def _known(networks: Mapping[str, rpc.NetworkSpec], leg: Leg) -> rpc.NetworkSpec:
@@ -203,9 +202,9 @@ def _routes(row: rpc.RouterSpec, legs: list[Leg]) -> tuple[set[Route], list[str]
     routes: dict[str, Route] = {}
     nowhere = []
     if row.gateway is not None:
-        for hop in row.gateway.gateway_ips:
-            everything = "0.0.0.0/0" if ":" not in hop else "::/0"
-            routes[everything] = Route(everything, hop, names.gateway_leg(row.gateway.port_id))
+        for gateway_ip in row.gateway.gateway_ips:
+            everything = "0.0.0.0/0" if ":" not in gateway_ip else "::/0"
+            routes[everything] = Route(everything, gateway_ip, names.gateway_leg(row.gateway.port_id))
     for wanted in row.routes:
         hop = ipaddress.ip_address(wanted.nexthop)
         leg = next((leg for leg in legs if _reaches(leg, hop)), None)

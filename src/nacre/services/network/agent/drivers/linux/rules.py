@@ -1,9 +1,9 @@
 """What nftables is told about ports and security groups, as text; no side effects here.
 
-The same rules serve two kinds of kernels: those that track connections on bridges (the chains then hang in the
-bridge family and find a port by its interface), and those that only lend bridged frames to the IP layer
-(`br_netfilter`: the chains hang in the inet family and find a port by a mark).  Everything that came from a user
-is parsed first and printed from the parsed value.
+The same rules serve two kinds of kernels: those that track connections on bridges (the chains then hang
+in the bridge family and find a port by its interface), and those that only lend bridged frames to the
+IP layer (`br_netfilter`: the chains hang in the inet family and find a port by a mark).  Everything
+that came from a user is parsed first and printed from the parsed value.
 """
 
 import ipaddress
@@ -18,9 +18,10 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 T = TypeVar("T")
 
 PROTOCOLS = {
-    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ip": 0, "ipip": 4,
-    "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "ipv6-route": 43,
-    "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
+    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ip": 0,
+    "ipip": 4, "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
+    "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136,
+    "vrrp": 112,
 }  # fmt: skip
 ICMP, ICMPV6 = 1, 58
 WITH_PORTS = {6, 17, 33, 132, 136}
@@ -215,7 +216,7 @@ def sources(port: rpc.PortSpec, version: int) -> list[tuple[str, IpNetwork]]:
 
 
 def spoof_rules(port: rpc.PortSpec) -> list[str]:
-    """Return the bridge's chain that lets a port speak only as itself, and never as a DHCP server or router."""
+    """Return the chain that lets a port speak only as itself, and never as a DHCP server or router."""
     four, six = sources(port, 4), sources(port, 6)
     macs = _list(*sorted({mac for mac, _ in (*four, *six)}))
     targets = _list(*(_as_range(network) for network in collapse((str(n) for _, n in six), 6)))

@@ -9,8 +9,8 @@ class LinuxSettings:
     """Options of the Linux driver.
 
     `namespace` names the data plane's network namespace; no two clouds on one machine may share it.
-    `physical_networks` maps a physical network's name to an interface *inside the data plane's namespace*, or to
-    an empty string for a network that has no wire and exists on this host only.
+    `physical_networks` maps a physical network's name to an interface *inside the data plane's namespace*, or
+    to an empty string for a network that has no wire and exists on this host only.
     `tunnel_ip` is this host's end of its tunnels: an address in the data plane's namespace or else in the
     namespace in which the agent runs.
     `machine_access` gives the machine an address on flat external networks, so that it reaches floating IPs.

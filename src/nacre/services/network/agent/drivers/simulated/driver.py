@@ -1,8 +1,8 @@
 """A driver that writes down what it is told and can be told to fail.
 
-It is for clouds that show the API without a data plane, and for tests of everything above drivers.
-Like a real host, a `Host` outlives the driver's process: a second driver on the same `Host` finds what the first
-one made, with nothing remembered of the rows.
+It is for clouds that show the API without a data plane, and for tests of everything above drivers. Like
+a real host, a `Host` outlives the driver's process: a second driver on the same `Host` finds what the
+first one made, with nothing remembered of the rows.
 """
 
 from collections import Counter
