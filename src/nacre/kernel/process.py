@@ -181,6 +181,7 @@ class Process:
                 request_id=job.request_id, project_id=job.project_id, user_id=job.user_id
             ),
             owner=f"{socket.gethostname()}:{self.state}:{service.name}",
+            lock_file=self.state / "db" / f"{service.name}.runner",
             crew=self._crew,
             clock=self.clock,
         )

@@ -264,9 +264,12 @@ async def _send(send: Send, response: Response, method: str) -> None:
         start, end = response.file_range or (0, response.file.stat().st_size)
         headers = [pair for pair in headers if pair[0] != b"content-length"]
         headers.append((b"content-length", str(end - start).encode()))
-    elif response.stream is None and response.status not in (204, 304):
-        if not any(name == b"content-length" for name, _ in headers):  # a HEAD may have given it
-            headers.append((b"content-length", str(len(response.body)).encode()))
+    elif (
+        response.stream is None
+        and response.status not in (204, 304)
+        and not any(name == b"content-length" for name, _ in headers)  # the answer to a HEAD may name it
+    ):
+        headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if method == "HEAD" or response.status in (204, 304):
         await send({"type": "http.response.body", "body": b""})
