@@ -35,7 +35,7 @@ class Cloud:
     """A whole cloud: make it, `start` it, `stop` it."""
 
     def __init__(self, state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
-        self._state, self._settings = state, settings
+        self._state, self._settings, config = state, settings, state.shared(config)
         self._service_user = ServiceUser(name=SERVICE_USER, password=state.secrets().service_password)
         self._bus = MemoryBus()
         self.process = Process(
@@ -111,7 +111,7 @@ class Cloud:
                     self._settings,
                     config,
                     metadata_url=self.process.public_url("metadata"),
-                    metadata_secret=self._state.secrets().metadata_secret,
+                    metadata_secret=config.values("compute")["metadata_secret"],
                 )
             )
             agents.append(compute_agent(host, self._bus, where / "compute", self._settings, config))

@@ -36,7 +36,7 @@ def run(options: Options, *, services: Sequence[str]) -> None:
         manifests(tuple(services)),
         state=state.root,
         ports=settled.ports,
-        config=config,
+        config=state.shared(config),
         address=settled.listen,
         service_user=ServiceUser(name="nacre", password=state.secrets().service_password),
         elsewhere=config.section("elsewhere", Elsewhere).services,

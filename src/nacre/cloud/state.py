@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from nacre.kernel.config import ConfigFile
 from nacre.kernel.errors import Conflict
 
 SECRET_BYTES = 18
@@ -97,6 +98,10 @@ class StateDirectory:
             )
             write_private(path, msgspec.json.encode(made))
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
+
+    def shared(self, config: ConfigFile) -> ConfigFile:
+        """Return the configuration with the secrets in it that services share with agents."""
+        return config.with_defaults("compute", metadata_secret=self.secrets().metadata_secret)
 
     @contextmanager
     def held(self) -> Iterator[None]:

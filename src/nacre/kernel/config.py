@@ -54,6 +54,10 @@ class ConfigFile:
         """Return a section as it stands, a copy, for options that are declared elsewhere."""
         return dict(self._sections.get(name, {}))
 
+    def with_defaults(self, section: str, **values: Any) -> ConfigFile:
+        """Return the same file where a section holds these values wherever it does not say otherwise."""
+        return ConfigFile({**self._sections, section: {**values, **self.values(section)}}, name=self._name)
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all sections that the file holds."""
         return tuple(self._sections)
