@@ -137,7 +137,7 @@ def test_readers_write_nothing(cloud, reader, api_name, operation):
 def test_malformed_bodies(cloud, admin, api_name, operation):
     if operation.body is None and operation.action is None:
         return
-    for raw in (b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 3000, b'{"a": NaN}', b"{}"):
+    for raw in (b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 3000, b'{"a": NaN}'):
         answer = send(admin, cloud, api_name, operation, raw=raw)
         check(cloud, api_name, operation, answer)
         assert answer.status >= 400, f"{raw[:20]!r} was accepted: {answer}"
