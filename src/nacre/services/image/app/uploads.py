@@ -18,6 +18,8 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.ids import new_id
 from nacre.services.image.app import stores
+from nacre.services.image.app.formats import verdicts
+from nacre.services.image.app.formats.scan import Scan
 from nacre.services.image.db import images
 from nacre.services.image.db.images import Image, Viewer
 from nacre.services.image.db.tables import Status
@@ -33,9 +35,11 @@ BEAT = timedelta(seconds=10)
 class Intake:
     """One pass over an image's bytes into a store: what they are is known at the end of it."""
 
-    def __init__(self, store: Store, name: str, *, limit: int) -> None:
+    def __init__(self, store: Store, name: str, image: Image, *, limit: int) -> None:
         self.name, self.size = name, 0
         self._store, self._limit = store, limit
+        self._declared = (image.disk_format, image.container_format)
+        self._scan, self._checked = Scan(), 0
         self._md5, self._hash = hashlib.md5(usedforsecurity=False), hashlib.new(HASH)
         self._incoming: Incoming = store.receive(name)
         self._committed = False
@@ -45,18 +49,26 @@ class Intake:
         self.size += len(block)
         if self.size > self._limit:
             raise ImageTooLarge(self._limit)
+        self._scan.feed(block)
+        if len(self._scan.findings) > self._checked:
+            self._checked = len(self._scan.findings)
+            verdicts.check(self._scan.findings, *self._declared)
         self._incoming.write(block)
         self._md5.update(block)
         self._hash.update(block)
 
     def commit(self) -> dict[str, Any]:
-        """Make the object exist; returns what the image's row is to say of it."""
+        """Make the object exist; returns what the image's row is to say of it.
+
+        Raises BadImageData when the bytes are not what the image was said to be.
+        """
+        virtual_size = verdicts.conclude(self._scan.finish(), self.size, *self._declared)
         self._incoming.commit()
         self._committed = True
         return {
             "location": self.name,
             "size": self.size,
-            "virtual_size": None,
+            "virtual_size": virtual_size,
             "checksum": self._md5.hexdigest(),
             "os_hash_algo": HASH,
             "os_hash_value": self._hash.hexdigest(),
@@ -142,7 +154,7 @@ def begin(ctx: Context, image: Image, announced: int | None) -> Upload:
         _check_storage(ctx, image, announced)
     upload_id = new_id()
 
-    def write(tx: Transaction) -> None:
+    def write(tx: Transaction) -> Image:
         taken = images.move(
             tx,
             image.id,
@@ -154,14 +166,25 @@ def begin(ctx: Context, image: Image, announced: int | None) -> Upload:
         if not taken:
             present = images.get(tx, image.id, Viewer(None, sees_all=True))
             raise WrongState(present.status, Status.SAVING)
+        now = images.get(tx, image.id, Viewer(None, sees_all=True))
+        check_declared(now)
+        return now
 
-    ctx.db.run(write)
+    image = ctx.db.run(write)
     try:
-        intake = Intake(stores.store(ctx), f"{image.id}.{upload_id[:8]}", limit=limit)
+        intake = Intake(stores.store(ctx), f"{image.id}.{upload_id[:8]}", image, limit=limit)
     except BaseException:
         ctx.db.run(release, image.id, upload_id)
         raise
     return Upload(ctx, image, upload_id, intake)
+
+
+def check_declared(image: Image) -> None:
+    """Raise unless an image says what its bytes will be, for that is what they are held against."""
+    formats = {"disk_format": image.disk_format, "container_format": image.container_format}
+    if missing := [name for name, value in formats.items() if value is None]:
+        noun = "Property" if len(missing) == 1 else "Properties"
+        raise errors.BadRequest(f"{noun} {', '.join(missing)} must be set prior to saving data.")
 
 
 def _check_storage(ctx: Context, image: Image, more: int) -> None:
