@@ -281,6 +281,13 @@ EC2_DELETE_CREDENTIAL = _rule(
     "ec2_delete_credential", f"{ADMIN} or {_CREDENTIAL_OWNER}", "Delete an EC2 credential."
 )
 
+EC2TOKENS_VALIDATE = _rule(
+    "ec2tokens_validate", "rule:service_or_admin", "Get a token for who signed a request to EC2."
+)
+S3TOKENS_VALIDATE = _rule(
+    "s3tokens_validate", "rule:service_or_admin", "Get a token for who signed a request to S3."
+)
+
 GET_APPLICATION_CREDENTIAL = _rule(
     "get_application_credential", f"{SEE} or rule:owner", "See an application credential."
 )

@@ -99,19 +99,18 @@ class _Identity:
         for method in found["methods"]:
             if method not in found:
                 raise wire.CheckFailed(f"'{method}' is a required property", value=None)
-        credential = found.get("application_credential")
-        if credential is not None and "id" not in credential:
-            if "name" not in credential or "user" not in credential:
-                raise wire.CheckFailed(
-                    "it must be named by its id, or by its name and user", ("application_credential",), None
-                )
+        credential = found.get("application_credential", {"id": ""})
+        if "id" not in credential and not {"name", "user"} <= set(credential):
+            raise wire.CheckFailed(
+                "it must be named by its id, or by its name and user", ("application_credential",), None
+            )
         return found
 
     def schema(self) -> dict[str, Any]:
         return self._object.schema()
 
 
-AUTH = wire.Object({"identity": _Identity(), "scope": _Scope()}, required=("identity",))
+AUTH = wire.Object({"identity": _Identity(), "scope": _Scope()}, required=("identity",), unknown=wire.ANY)
 
 routes = Routes("/v3/auth")
 
@@ -119,7 +118,7 @@ routes = Routes("/v3/auth")
 @routes.post("/tokens", policy=PUBLIC, body=AUTH, envelope="auth")
 def create(req: Request, body: dict[str, Any]) -> Response:
     text, grant = authentication.log_in(req.ctx, body["identity"], body.get("scope"))
-    return _token_response(req, text, grant, status=201)
+    return token_response(req, text, grant, status=201)
 
 
 @routes.get("/tokens", policy=HANDLER_AUTHORISES)
@@ -127,7 +126,7 @@ def show(req: Request) -> Response:
     rule = policy.CHECK_TOKEN if req.method == "HEAD" else policy.VALIDATE_TOKEN
     grace = req.ctx.config.allow_expired_seconds if req.flag("allow_expired") else 0
     text, grant = _subject(req, rule, timedelta(seconds=grace))
-    return _token_response(req, text, grant, status=200)
+    return token_response(req, text, grant, status=200)
 
 
 @routes.delete("/tokens", policy=HANDLER_AUTHORISES)
@@ -174,7 +173,8 @@ def _subject(req: Request, rule: Rule, grace: timedelta = timedelta()) -> tuple[
     return text, grant
 
 
-def _token_response(req: Request, text: str, grant: Grant, *, status: int) -> Response:
+def token_response(req: Request, text: str, grant: Grant, *, status: int) -> Response:
+    """Answer with a token: its text in a header, what it means in the body."""
     body = token_body.rendered(req.ctx.service, grant, with_catalog="nocatalog" not in req.query)
     return Response(
         status,

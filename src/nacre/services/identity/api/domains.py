@@ -17,6 +17,7 @@ from nacre.services.identity.api.shapes import (
     ID,
     IMMUTABLE_OPTION,
     many,
+    no_target,
     one,
     page,
     self_link,
@@ -47,14 +48,14 @@ def _as_target(ctx: Context, domain: Row, body: Any) -> dict[str, Any]:
     return targets.domain(domain)
 
 
-@routes.get(policy=policy.LIST_DOMAINS, target=lambda ctx, loaded, body: {})
+@routes.get(policy=policy.LIST_DOMAINS, target=no_target)
 def index(req: Request) -> dict[str, Any]:
     asked = page(req, Domain)
     found = domains.index(req.ctx, wanted(req, Domain, flags=("enabled",)), asked)
     return many(req, Domain, found, asked)
 
 
-@routes.post(status=201, policy=policy.CREATE_DOMAIN, target=lambda ctx, loaded, body: {})
+@routes.post(status=201, policy=policy.CREATE_DOMAIN, target=no_target)
 def create(req: Request, body: dict[str, Any]) -> dict[str, Any]:
     return one(req, Domain, domains.create(req.ctx, **body))
 

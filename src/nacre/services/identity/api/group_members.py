@@ -7,8 +7,8 @@ from typing import Any
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
 from nacre.services.identity import policy
-from nacre.services.identity.api.shapes import page
-from nacre.services.identity.api.users import User, filters, show_users
+from nacre.services.identity.api.shapes import many, page
+from nacre.services.identity.api.users import User, filters
 from nacre.services.identity.app import groups, targets, users
 from nacre.services.identity.db.groups import Group
 
@@ -22,4 +22,5 @@ routes = Routes("/v3/groups", resource=User)
     target=lambda ctx, group, body: targets.group(group),
 )
 def index(req: Request, group: Group) -> dict[str, Any]:
-    return show_users(req, users.of_group(req.ctx, group, filters(req), page(req, User)))
+    asked = page(req, User)
+    return many(req, User, users.of_group(req.ctx, group, filters(req), asked), asked)

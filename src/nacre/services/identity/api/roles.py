@@ -15,6 +15,7 @@ from nacre.services.identity.api.shapes import (
     ID,
     IMMUTABLE_OPTION,
     many,
+    no_target,
     one,
     page,
     self_link,
@@ -81,10 +82,6 @@ def _pair(ctx: Context, prior_id: str, implied_id: str) -> Pair:
     return roles.get(ctx, prior_id), roles.get(ctx, implied_id)
 
 
-def _no_target(ctx: Context, loaded: Any, body: Any) -> dict[str, Any]:
-    return {}
-
-
 def _brief(req: Request, role: Row) -> dict[str, Any]:
     return {"id": role.id, "name": role.name, "links": {"self": req.url("v3", "roles", role.id)}}
 
@@ -93,7 +90,7 @@ def _inference(req: Request, prior: Row, implies: Any) -> dict[str, Any]:
     return {"prior_role": _brief(req, prior), "implies": implies}
 
 
-@routes.get("/{prior_id}/implies", policy=policy.LIST_IMPLIED_ROLES, load=roles.get, target=_no_target)
+@routes.get("/{prior_id}/implies", policy=policy.LIST_IMPLIED_ROLES, load=roles.get, target=no_target)
 def index_implied(req: Request, role: Row) -> dict[str, Any]:
     implied = [_brief(req, each) for each in roles.implied_by(req.ctx, role)]
     return {"role_inference": _inference(req, role, implied), "links": {"self": req.url_with_query()}}
@@ -103,7 +100,7 @@ def index_implied(req: Request, role: Row) -> dict[str, Any]:
     "/{prior_id}/implies/{implied_id}",
     policy=policy.CREATE_IMPLIED_ROLE,
     load=_pair,
-    target=_no_target,
+    target=no_target,
     status=201,
 )
 def imply(req: Request, pair: Pair) -> dict[str, Any]:
@@ -111,7 +108,7 @@ def imply(req: Request, pair: Pair) -> dict[str, Any]:
     return _one_inference(req, pair)
 
 
-@routes.get("/{prior_id}/implies/{implied_id}", policy=policy.GET_IMPLIED_ROLE, load=_pair, target=_no_target)
+@routes.get("/{prior_id}/implies/{implied_id}", policy=policy.GET_IMPLIED_ROLE, load=_pair, target=no_target)
 def show_implied(req: Request, pair: Pair) -> dict[str, Any]:
     roles.check_implication(req.ctx, *pair)
     return _one_inference(req, pair)
@@ -121,7 +118,7 @@ def show_implied(req: Request, pair: Pair) -> dict[str, Any]:
     "/{prior_id}/implies/{implied_id}",
     policy=policy.CHECK_IMPLIED_ROLE,
     load=_pair,
-    target=_no_target,
+    target=no_target,
     status=204,
 )
 def check_implied(req: Request, pair: Pair) -> None:
@@ -129,7 +126,7 @@ def check_implied(req: Request, pair: Pair) -> None:
 
 
 @routes.delete(
-    "/{prior_id}/implies/{implied_id}", policy=policy.DELETE_IMPLIED_ROLE, load=_pair, target=_no_target
+    "/{prior_id}/implies/{implied_id}", policy=policy.DELETE_IMPLIED_ROLE, load=_pair, target=no_target
 )
 def stop_implying(req: Request, pair: Pair) -> None:
     roles.stop_implying(req.ctx, *pair)
@@ -143,7 +140,7 @@ def _one_inference(req: Request, pair: Pair) -> dict[str, Any]:
     }
 
 
-@inferences.get(policy=policy.LIST_ROLE_INFERENCE_RULES, target=_no_target)
+@inferences.get(policy=policy.LIST_ROLE_INFERENCE_RULES, target=no_target)
 def index_inferences(req: Request) -> dict[str, Any]:
     found = [
         _inference(req, prior, [_brief(req, role) for role in implied])

@@ -37,8 +37,15 @@ def self_link(*path: str | Callable[[Any], str]) -> Any:
 
 
 def shown(req: Request, resource: type[Resource], thing: Any) -> dict[str, Any]:
-    """Render a thing: the attributes that its users invented, and over them those that identity knows."""
-    return {**getattr(thing, "extra", {}), **req.show(resource, thing)}
+    """Render a thing: the attributes that its users invented, and over them those that identity knows.
+
+    A resource may name members in `absent_when_null` that it leaves out rather than show as null.
+    """
+    rendered = {**getattr(thing, "extra", {}), **req.show(resource, thing)}
+    for name in getattr(resource, "absent_when_null", ()):
+        if rendered[name] is None:
+            del rendered[name]
+    return rendered
 
 
 def one(req: Request, resource: type[Resource], thing: Any) -> dict[str, Any]:
@@ -58,6 +65,11 @@ def many(
         "links": {"self": req.url_with_query(), "previous": None, "next": following},
         **more,
     }
+
+
+def no_target(ctx: Any, loaded: Any, body: Any) -> dict[str, Any]:
+    """Return the policy target of what belongs to nobody: rules that compare owners say no."""
+    return {}
 
 
 def page(req: Request, resource: type[Resource]) -> Page:

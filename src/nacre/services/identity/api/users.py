@@ -11,7 +11,7 @@ from nacre.kernel.http.routing import PUBLIC, Routes
 from nacre.kernel.wire import CREATE, FILTER, SHOW, SORT, UPDATE, Resource, field
 from nacre.services.identity import policy
 from nacre.services.identity.api import groups, projects
-from nacre.services.identity.api.shapes import FLAG, ID, many, page, self_link, shown, wanted
+from nacre.services.identity.api.shapes import FLAG, ID, many, one, page, self_link, wanted
 from nacre.services.identity.app import targets, user_projects, users
 from nacre.services.identity.db.users import User as Row
 
@@ -37,6 +37,7 @@ class User(Resource):
 
     key, keys = "user", "users"
     unknown = wire.Unknown.KEEP
+    absent_when_null = ("default_project_id",)
 
     id = field(SHOW)
     name = field(CREATE, UPDATE, SHOW, FILTER, SORT, check=NAME, required=True)
@@ -47,19 +48,6 @@ class User(Resource):
     password_expires_at = field(SHOW, render=isoformat_micros)
     options = field(CREATE, UPDATE, SHOW, check=OPTIONS)
     links = self_link("users")
-
-
-def show_user(req: Request, user: Row) -> dict[str, Any]:
-    """Render a user; who has no default project shows none."""
-    rendered = shown(req, User, user)
-    if user.default_project_id is None:
-        del rendered["default_project_id"]
-    return rendered
-
-
-def show_users(req: Request, found: list[Row]) -> dict[str, Any]:
-    """Render a list of users."""
-    return many(req, User, found, page(req, User)) | {"users": [show_user(req, user) for user in found]}
 
 
 def filters(req: Request) -> dict[str, Any]:
@@ -77,7 +65,8 @@ routes = Routes("/v3/users", resource=User)
 
 @routes.get(policy=policy.LIST_USERS, target=lambda ctx, loaded, body: targets.own_domain(ctx))
 def index(req: Request) -> dict[str, Any]:
-    return show_users(req, users.index(req.ctx, filters(req), page(req, User)))
+    asked = page(req, User)
+    return many(req, User, users.index(req.ctx, filters(req), asked), asked)
 
 
 @routes.post(
@@ -88,7 +77,7 @@ def index(req: Request) -> dict[str, Any]:
     ),
 )
 def create(req: Request, body: dict[str, Any]) -> dict[str, Any]:
-    return {"user": show_user(req, users.create(req.ctx, **body))}
+    return one(req, User, users.create(req.ctx, **body))
 
 
 def _as_target(ctx: Any, user: Row, body: Any) -> dict[str, Any]:
@@ -97,12 +86,12 @@ def _as_target(ctx: Any, user: Row, body: Any) -> dict[str, Any]:
 
 @routes.get("/{user_id}", policy=policy.GET_USER, load=users.get, target=_as_target)
 def show(req: Request, user: Row) -> dict[str, Any]:
-    return {"user": show_user(req, user)}
+    return one(req, User, user)
 
 
 @routes.patch("/{user_id}", policy=policy.UPDATE_USER, load=users.get, target=_as_target)
 def update(req: Request, user: Row, body: dict[str, Any]) -> dict[str, Any]:
-    return {"user": show_user(req, users.update(req.ctx, user, body))}
+    return one(req, User, users.update(req.ctx, user, body))
 
 
 @routes.delete("/{user_id}", policy=policy.DELETE_USER, load=users.get, target=_as_target)
@@ -110,7 +99,7 @@ def delete(req: Request, user: Row) -> None:
     users.delete(req.ctx, user)
 
 
-# compat: no token is needed, the original password is proof enough (Identity API, "Change password for user").
+# compat: no token is needed, the original password is the proof (Identity API, "Change password").
 @routes.post(
     "/{user_id}/password",
     policy=PUBLIC,

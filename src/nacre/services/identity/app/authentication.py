@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nacre.services.identity.app import tokens
-from nacre.services.identity.app.proofs import Proof, examine
+from nacre.services.identity.app.proofs import Proof, by_signature, examine
 from nacre.services.identity.app.scopes import UNSCOPED, Scope, resolve
 from nacre.services.identity.app.state import change
 from nacre.services.identity.app.token_format import METHODS, ScopeKind, Token, new_audit_id
@@ -43,6 +43,13 @@ def log_in(ctx: Context, identity: Mapping[str, Any], asked: Mapping[str, Any] |
     except AuthenticationFailed as failure:
         log.info("authentication failed: %s", failure.detail)
         raise
+    return tokens.issue(ctx.service, token), grant
+
+
+def log_in_signed(ctx: Context, given: Mapping[str, Any]) -> tuple[str, Grant]:
+    """Return a token for the owner of the EC2 credential with which a request was signed."""
+    proof, scope = by_signature(ctx, given)
+    token, grant = ctx.db.read(_settle, proof, scope, timedelta(seconds=ctx.config.token_seconds))
     return tokens.issue(ctx.service, token), grant
 
 
@@ -128,7 +135,7 @@ def _require_enough_methods(tx: Transaction, proof: Proof) -> None:
         return
     rules: Sequence[Sequence[str]] = user.options.get("multi_factor_auth_rules") or ()
     used = set(proof.methods)
-    if not rules or "application_credential" in used or any(set(rule) <= used for rule in rules):
+    if not rules or proof.application_credential is not None or any(set(rule) <= used for rule in rules):
         return
     raise AuthenticationFailed(f"user {user.id} must prove more than by {sorted(used)}")
 

@@ -69,10 +69,15 @@ def _addresses(
     return found
 
 
+def placeholders(url: str) -> list[str]:
+    """Return the names of what an address needs to be filled in with."""
+    return _PLACEHOLDER.findall(url)
+
+
 def fill_in(url: str, known: Mapping[str, str | None]) -> str | None:
     """Put ids in the places of a template (`…/AUTH_%(project_id)s`); None when one is missing."""
     if "(" not in url:
         return url
-    if any(known.get(name) is None for name in _PLACEHOLDER.findall(url)):
+    if any(known.get(name) is None for name in placeholders(url)):
         return None
     return _PLACEHOLDER.sub(lambda match: str(known[match[1]]), url)

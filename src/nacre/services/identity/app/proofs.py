@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nacre.kernel import errors
-from nacre.services.identity.app import tokens
+from nacre.services.identity.app import signatures, tokens
+from nacre.services.identity.app.credentials import EC2, ec2_id, readable
 from nacre.services.identity.app.scopes import domain_id
 from nacre.services.identity.app.state import state_of, unseal_secret
-from nacre.services.identity.db import application_credentials, credentials, projects, users
+from nacre.services.identity.db import application_credentials, credentials, projects, trusts, users
 from nacre.services.identity.db.application_credentials import ApplicationCredential
 from nacre.services.identity.db.users import User
 from nacre.services.identity.errors import AuthenticationFailed
@@ -193,6 +194,32 @@ def by_totp(ctx: Context, given: Mapping[str, Any]) -> Proof:
         if any(hmac.compare_digest(totp(secret, at), passcode) for at in (step, step - 1)):
             return Proof(user_id=user.id, methods=("totp",))
     raise AuthenticationFailed("not the one-time code of any credential")
+
+
+def by_signature(ctx: Context, given: Mapping[str, Any]) -> tuple[Proof, dict[str, Any] | None]:
+    """Prove by a request that was signed with an EC2 credential; returns the scope that goes with it.
+
+    A credential that was made with an application credential or by a trust is good for no more
+    than these are.
+    """
+    found = ctx.db.read(credentials.find, ec2_id(given["access"]))
+    if found is None or found.type != EC2 or found.project_id is None:
+        raise AuthenticationFailed("no such access key")
+    if not signatures.is_right(readable(ctx, found).secret, given):
+        raise AuthenticationFailed(f"not signed with the secret of credential {found.id}")
+    proof = Proof(user_id=found.user_id, methods=("ec2credential",))
+    if found.trust_id is not None:
+        trust = ctx.db.read(trusts.find, found.trust_id)
+        if trust is None:
+            raise AuthenticationFailed("the trust is gone")
+        proof = msgspec.structs.replace(proof, user_id=trust.trustee_user_id)
+        return proof, {"OS-TRUST:trust": {"id": trust.id}}
+    if found.application_credential_id is not None:
+        owner = ctx.db.read(application_credentials.find, found.application_credential_id)
+        if owner is None:
+            raise AuthenticationFailed("the application credential is gone")
+        return msgspec.structs.replace(proof, application_credential=owner), None
+    return proof, {"project": {"id": found.project_id}}
 
 
 def totp(secret: str, step: int) -> str:

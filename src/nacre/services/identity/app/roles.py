@@ -94,8 +94,8 @@ def imply(ctx: Context, prior: Role, implied: Role) -> None:
     """Let who has one role have another too; may run twice."""
     if implied.name in NEVER_IMPLIED:
         raise errors.Forbidden(f"The role {implied.name} may not be implied by another.")
-    if implied.domain_id != GLOBAL and implied.domain_id != prior.domain_id:
-        raise errors.Forbidden("A role may not imply one of another domain.")
+    if implied.domain_id != GLOBAL and prior.domain_id == GLOBAL:
+        raise errors.Forbidden(f"The global role {prior.name} may not imply the role of a domain.")
     change(ctx, _imply, prior.id, implied.id)
 
 

@@ -207,16 +207,6 @@ policies = Table(
     column("extra", Extra),
 )  # fmt: skip
 
-policy_associations = Table(
-    "policy_associations", metadata,
-    column("id", Key, key=True),
-    column("policy_id", Key),
-    column("endpoint_id", Key, null=True),
-    column("service_id", Key, null=True),
-    column("region_id", Region, null=True),
-    Index("policy_associations_by_policy", "policy_id"),
-)  # fmt: skip
-
 credentials = Table(
     "credentials", metadata,
     column("id", Key, key=True),
