@@ -3,7 +3,7 @@
 from nacre.kernel.config import Options
 
 
-class IdentityOptions(Options):
+class IdentityOptions(Options, frozen=True):
     """What an operator may set; every default is that of a fresh OpenStack cloud."""
 
     token_seconds: int = 3600

@@ -46,7 +46,7 @@ class Limit(Resource):
     links = self_link("limits")
 
 
-_ABOUT = {
+_ABOUT: dict[str, wire.Check] = {
     "service_id": ID,
     "region_id": wire.Nullable(REGION_ID),
     "resource_name": RESOURCE_NAME,

@@ -84,7 +84,8 @@ def check_password(ctx: Context, named: Mapping[str, Any], password: str) -> Use
     if user is not None and _is_locked_out(ctx, user):
         passwords.verify(password, None)
         raise AuthenticationFailed(f"user {user.id} is locked out after too many wrong passwords")
-    if not passwords.verify(password, user and user.password_hash) or user is None:
+    stored = user.password_hash if user is not None else None
+    if not passwords.verify(password, stored) or user is None:
         if user is not None:
             _record_failure(ctx, user)
         raise AuthenticationFailed("no such user, or not that password")
@@ -164,11 +165,12 @@ def by_application_credential(ctx: Context, given: Mapping[str, Any]) -> Proof:
         if "id" in given:
             return application_credentials.find(tx, given["id"])
         user = find_enabled(tx, given["user"])
-        return user and application_credentials.find_named(tx, user.id, given["name"])
+        return application_credentials.find_named(tx, user.id, given["name"]) if user else None
 
     credential = ctx.db.read(find)
     passwords = state_of(ctx.service).passwords
-    if not passwords.verify(given["secret"], credential and credential.secret_hash) or credential is None:
+    stored = credential.secret_hash if credential is not None else None
+    if not passwords.verify(given["secret"], stored) or credential is None:
         raise AuthenticationFailed("no such application credential, or not that secret")
     if credential.expires_at is not None and credential.expires_at <= ctx.clock.now():
         raise AuthenticationFailed("the application credential has expired")

@@ -45,6 +45,28 @@ class ApplicationCredential(msgspec.Struct, frozen=True):
         return f"ApplicationCredential(id={self.id!r}, name={self.name!r})"
 
 
+class HeldRole(msgspec.Struct, frozen=True):
+    """A role that an application credential is good for."""
+
+    application_credential_id: str
+    role_id: str
+
+
+class LinkedRule(msgspec.Struct, frozen=True):
+    """An access rule together with an application credential that carries it."""
+
+    application_credential_id: str
+    id: str
+    user_id: str
+    service: str
+    method: str
+    path: str
+
+    @property
+    def rule(self) -> AccessRule:
+        return AccessRule(self.id, self.user_id, self.service, self.method, self.path)
+
+
 def get(tx: Transaction, id: str) -> ApplicationCredential:
     """Return an application credential with its roles and access rules."""
     found = find(tx, id)
@@ -87,17 +109,17 @@ def _completed(tx: Transaction, found: list[ApplicationCredential]) -> list[Appl
     ids = [credential.id for credential in found]
     roles: dict[str, list[str]] = {}
     table = application_credential_roles
-    for id, role_id in tx.execute(select(table).where(table.c.application_credential_id.in_(ids))):
-        roles.setdefault(id, []).append(role_id)
+    for held in tx.all(select(table).where(table.c.application_credential_id.in_(ids)), HeldRole):
+        roles.setdefault(held.application_credential_id, []).append(held.role_id)
     rules: dict[str, list[AccessRule]] = {}
     links = application_credential_access_rules
-    query = (
+    joined = (
         select(links.c.application_credential_id, access_rules)
         .join(links, links.c.access_rule_id == access_rules.c.id)
         .where(links.c.application_credential_id.in_(ids))
     )
-    for owner, id, user_id, service, method, path in tx.execute(query):
-        rules.setdefault(owner, []).append(AccessRule(id, user_id, service, method, path))
+    for linked in tx.all(joined, LinkedRule):
+        rules.setdefault(linked.application_credential_id, []).append(linked.rule)
     return [
         msgspec.structs.replace(
             credential,

@@ -21,6 +21,13 @@ class Group(msgspec.Struct, frozen=True):
     extra: dict[str, Any]
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """A user in a group."""
+
+    group_id: str
+    user_id: str
+
+
 def get(tx: Transaction, group_id: str) -> Group:
     """Return a group."""
     return tx.one(select(groups).where(groups.c.id == group_id), Group, otherwise=GroupNotFound(group_id))
@@ -96,8 +103,8 @@ def member_ids(tx: Transaction, group_ids: Iterable[str]) -> dict[str, list[str]
     found: dict[str, list[str]] = {}
     for start in range(0, len(wanted), 500):
         query = select(memberships).where(memberships.c.group_id.in_(wanted[start : start + 500]))
-        for group_id, user_id in tx.execute(query.order_by(memberships.c.group_id, memberships.c.user_id)):
-            found.setdefault(group_id, []).append(user_id)
+        for membership in tx.all(query.order_by(*memberships.primary_key), Membership):
+            found.setdefault(membership.group_id, []).append(membership.user_id)
     return found
 
 

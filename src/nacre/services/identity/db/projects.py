@@ -39,6 +39,13 @@ class Project(msgspec.Struct, frozen=True):
         return self.domain_id or self.id
 
 
+class Tag(msgspec.Struct, frozen=True):
+    """A word that a project is marked with."""
+
+    project_id: str
+    name: str
+
+
 def columns(project: Project) -> dict[str, Any]:
     """Return a project as a row."""
     values = msgspec.structs.asdict(project)
@@ -137,8 +144,8 @@ def with_tags(tx: Transaction, found: list[Project]) -> list[Project]:
     ids = [project.id for project in found]
     for start in range(0, len(ids), 500):
         query = select(project_tags).where(project_tags.c.project_id.in_(ids[start : start + 500]))
-        for project_id, name in tx.execute(query.order_by(project_tags.c.project_id, project_tags.c.name)):
-            tags.setdefault(project_id, []).append(name)
+        for tag in tx.all(query.order_by(*project_tags.primary_key), Tag):
+            tags.setdefault(tag.project_id, []).append(tag.name)
     return [
         msgspec.structs.replace(project, tags=tuple(tags[project.id])) if project.id in tags else project
         for project in found

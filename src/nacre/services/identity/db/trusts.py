@@ -33,6 +33,13 @@ class Trust(msgspec.Struct, frozen=True):
         return self.trustor_user_id if self.impersonation else self.trustee_user_id
 
 
+class TrustRole(msgspec.Struct, frozen=True):
+    """A role that a trust passes on."""
+
+    trust_id: str
+    role_id: str
+
+
 def get(tx: Transaction, trust_id: str) -> Trust:
     """Return a trust that has not expired."""
     found = find(tx, trust_id)
@@ -59,8 +66,8 @@ def _with_roles(tx: Transaction, found: list[Trust]) -> list[Trust]:
         return found
     roles: dict[str, list[str]] = {}
     query = select(trust_roles).where(trust_roles.c.trust_id.in_([trust.id for trust in found]))
-    for trust_id, role_id in tx.execute(query):
-        roles.setdefault(trust_id, []).append(role_id)
+    for each in tx.all(query, TrustRole):
+        roles.setdefault(each.trust_id, []).append(each.role_id)
     return [msgspec.structs.replace(trust, role_ids=tuple(roles.get(trust.id, ()))) for trust in found]
 
 
