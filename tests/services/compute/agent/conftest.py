@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from control_of_compute import HOST, ControlPlane  # noqa: E402
+from control_of_compute import HOST, PATIENCE_SECONDS, ControlPlane  # noqa: E402
 
 from nacre.kernel.bus import MemoryBus
 from nacre.services.compute.agent.drivers.base import Driver
@@ -35,13 +35,19 @@ def make_agent(bus: MemoryBus, tmp_path: Path) -> Iterator[Callable[..., Compute
     agents: list[ComputeAgent] = []
 
     def make(
-        driver: Driver | None = None, simulated: SimulatedOptions | None = None, **fields: Any
+        driver: Driver | None = None,
+        simulated: SimulatedOptions | None = None,
+        *,
+        wait: bool = True,
+        **fields: Any,
     ) -> ComputeAgent:
         driver = driver or SimulatedDriver(tmp_path / "simulated", simulated)
         fields.setdefault("options", AgentOptions())
         agent = ComputeAgent(HOST, bus, driver, tmp_path / "agent", **fields)
         agents.append(agent)
         agent.start()
+        if wait:
+            assert agent.ready.wait(PATIENCE_SECONDS)
         return agent
 
     yield make

@@ -330,6 +330,21 @@ def test_a_hypervisor_that_is_away_does_not_stop_the_agent(agent, control: Contr
     assert control.send(rpc.HOST_STATUS, rpc.Nothing()).fault is None
 
 
+def test_an_agent_whose_hypervisor_is_away_at_first_starts_when_it_comes(
+    make_agent: Callable[..., ComputeAgent], control: ControlPlane
+) -> None:
+    agent = make_agent(
+        simulated=SimulatedOptions(failures=(Failure(verb="open", times=1, outage=True),)), wait=False
+    )
+    spec = make_spec()
+    control.send(rpc.ENSURE_SERVER, rpc.EnsureServer(command_id="early", spec=spec))
+    if not agent.ready.is_set():
+        with pytest.raises(errors.Unavailable):  # and not "missing"
+            control.inspect(spec.id)
+    assert control.outcome("early").fault is None
+    assert control.inspect(spec.id).state is State.RUNNING
+
+
 def test_heartbeats_tell_what_the_host_has(make_agent, control: ControlPlane) -> None:
     make_agent(options=AgentOptions(heartbeat_seconds=0.02), simulated=SimulatedOptions(vcpus=12))
     control.wait(lambda: len(control.hosts) >= 3)

@@ -33,6 +33,9 @@ OWN = "agent:"
 OWN_ATTEMPTS = 12
 LONGEST_PAUSE_SECONDS = 60.0
 
+#: How often a command looks whether the driver is connected by now.
+CLOSED_SECONDS = 0.5
+
 SUPERSEDED = "The server is being removed."
 
 
@@ -50,6 +53,7 @@ class Commands:
     ) -> None:
         self._host, self._verbs = host, verbs
         self._records, self._lanes, self._watch, self._clock = records, lanes, watch, clock
+        self.open = False  # set once the driver is connected; until then accepted commands wait
         self._lock = threading.Lock()
         self._first: dict[str, tuple[float, int]] = {}  # command id -> first try (monotonic), tries
         self._waiting: dict[str, list[Future[rpc.Outcome]]] = {}  # command id -> who waits for its end
@@ -167,6 +171,8 @@ class Commands:
 
     def _turn(self, server_id: str, command_id: str) -> float | None:
         """Work on one command; return the seconds to wait when it is not done."""
+        if not self.open:
+            return CLOSED_SECONDS
         record = self._records.get(server_id)
         pending = next((p for p in record.pending if p.command_id == command_id), None) if record else None
         if record is None or pending is None:

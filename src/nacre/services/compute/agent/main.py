@@ -73,7 +73,9 @@ class ComputeAgent:
         verbs = Verbs(driver, self._records, self._snapshots)
         self._commands = Commands(host, verbs, self._records, self._lanes, self.watch, self._clock)
         self._subscription: Subscription | None = None
-        self._opened = self._looked = False
+        self._opened = False
+        self.ready = threading.Event()
+        """Set once everything here has been looked at; until then questions are answered `Unavailable`."""
         self._trouble: rpc.Fault | None = None
         self._open_attempts = 0
         self._stopping = threading.Event()
@@ -92,11 +94,11 @@ class ComputeAgent:
             **{method: self._accepting(method) for method in ACCEPTED},
             **{method: self._awaiting(method) for method in AWAITED},
             rpc.SET_PASSWORD: self._set_password,
-            rpc.INSPECT: self._inspect,
-            rpc.RESYNC: self._resync,
-            rpc.CONSOLE_LOG: self._console_log,
-            rpc.CONSOLE: self._console,
-            rpc.DIAGNOSTICS: self._diagnostics,
+            rpc.INSPECT: self._asking(self._inspect),
+            rpc.RESYNC: self._asking(self.watch.log.changes),
+            rpc.CONSOLE_LOG: self._asking(self._console_log),
+            rpc.CONSOLE: self._asking(self._console),
+            rpc.DIAGNOSTICS: self._asking(self._diagnostics),
             rpc.HOST_STATUS: lambda _message: self.status(),
         }
         self._subscription = self._bus.serve(rpc.host_topic(self.host), handlers)
@@ -162,7 +164,8 @@ class ComputeAgent:
             self._resume_after_boot()  # before looking: what is off now was not switched off by its guest
             self._opened = True
         self.watch.observe(None)
-        self._looked = True
+        self._commands.open = True
+        self.ready.set()
         self._report_host()
 
     def _resume_after_boot(self) -> None:
@@ -218,6 +221,15 @@ class ComputeAgent:
         wait = self._options.short_command_seconds
         return lambda message: self._commands.accept_and_wait(method, message, wait)
 
+    def _asking(self, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def ask(message: Any) -> Any:
+            if not self.ready.is_set():  # an empty answer would mean that no server is here
+                raise Unavailable(f"Host {self.host} is starting.")
+            with blocking():
+                return answer(message)
+
+        return ask
+
     def _set_password(self, message: rpc.SetPassword) -> rpc.Nothing:
         self._commands.run_once(
             message.server_id,
@@ -227,29 +239,20 @@ class ComputeAgent:
         return rpc.Nothing()
 
     def _inspect(self, message: rpc.Inspect) -> rpc.Inspected:
-        with blocking():
-            servers = self.watch.observe(message.server_ids)
+        servers = self.watch.observe(message.server_ids)
         return rpc.Inspected(
             host=self.host, epoch=self.watch.log.epoch, change=self.watch.log.change, servers=tuple(servers)
         )
 
-    def _resync(self, message: rpc.Resync) -> rpc.Changes:
-        if not self._looked:  # an empty answer would mean that no server is here
-            raise Unavailable(f"Host {self.host} is starting.")
-        return self.watch.log.changes(message)
-
     def _console_log(self, message: rpc.ConsoleLogRequest) -> rpc.ConsoleLog:
         self.watch.known(message.server_id)
-        with blocking():
-            return rpc.ConsoleLog(output=self.driver.console_log(message.server_id, message.length))
+        return rpc.ConsoleLog(output=self.driver.console_log(message.server_id, message.length))
 
     def _console(self, message: rpc.ConsoleRequest) -> rpc.Console:
         self.watch.known(message.server_id)
-        with blocking():
-            console = self.driver.console(message.server_id, message.type)
+        console = self.driver.console(message.server_id, message.type)
         return msgspec.structs.replace(console, host=self.host)
 
     def _diagnostics(self, message: rpc.DiagnosticsRequest) -> rpc.Diagnostics:
         self.watch.known(message.server_id)
-        with blocking():
-            return self.driver.diagnostics(message.server_id)
+        return self.driver.diagnostics(message.server_id)

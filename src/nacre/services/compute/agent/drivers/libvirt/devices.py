@@ -16,6 +16,8 @@ from nacre.services.compute.agent.drivers.devices import next_device
 from nacre.services.compute.agent.drivers.libvirt.connection import Connection, meanings
 from nacre.services.compute.agent.drivers.libvirt.domains import (
     DISK_BUSES,
+    NIC,
+    VOLUME,
     Host,
     Plugged,
     device_of,
@@ -26,7 +28,8 @@ from nacre.services.compute.agent.drivers.libvirt.private import PrivateLibvirt
 
 GIB = 1 << 30
 TAP_LOOK_SECONDS = 0.5
-DETACH_LOOK_SECONDS = 2.0
+DETACH_LOOK_SECONDS = 5.0
+PREFIXES = {"nics": NIC, "volumes": VOLUME}
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 
 
@@ -116,20 +119,18 @@ class Devices:
         if (element := getattr(stored, kind).get(key)) is not None:
             with meanings(what):
                 domain.detachDeviceFlags(ET.tostring(element, encoding="unicode"), CONFIG)
-        if not domain.isActive() or (element := getattr(_plugged(domain), kind).get(key)) is None:
+        if not domain.isActive() or key not in getattr(_plugged(domain), kind):
             return None
         limit = self._host.options.detach_wait_seconds
         if attempt.waited_seconds >= limit:
             raise Conflict(f"The guest did not let go of {words} within {limit:g} seconds.")
-        # Asked again at every look: a guest that boots does not hear it.
+        # Asked again at every look: a guest that boots does not hear it.  By alias, for that does not wait.
         with meanings(what):
             try:
-                domain.detachDeviceFlags(ET.tostring(element, encoding="unicode"), LIVE)
+                domain.detachDeviceAlias(PREFIXES[kind] + key, LIVE)
             except libvirt.libvirtError as error:
                 if not _in_progress(error):
                     raise
-        if getattr(_plugged(domain), kind).get(key) is None:
-            return None
         return Later(DETACH_LOOK_SECONDS, f"waiting for the guest to let go of {words}")
 
 

@@ -9,6 +9,7 @@ and `connection` (the daemons).
 import logging
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import libvirt
@@ -45,6 +46,16 @@ LIFECYCLE = {
 }
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the driver works with once it is known how guests run here."""
+
+    host: Host
+    devices: Devices
+    servers: Servers
+    copies: Copies
+
+
 class LibvirtDriver(Driver):
     """QEMU guests on this machine."""
 
@@ -67,7 +78,7 @@ class LibvirtDriver(Driver):
         self._disks = Disks(state_dir / "servers", images)
         self._vnc = state_dir / "vnc"
         self._events: Events | None = None
-        self._callbacks: list[int] = []
+        self._parts: Parts | None = None
 
     # --- the host ---
 
@@ -80,10 +91,14 @@ class LibvirtDriver(Driver):
             )
         self._vnc.mkdir(parents=True, exist_ok=True, mode=0o711)
         self._disks.prepare()
-        self.host = Host(self._virt_type(), EMULATOR, self.options, self._vnc)
-        self._devices = Devices(self.connection, self.private, self.host)
-        self._servers = Servers(self.connection, self._disks, self._devices, self.host)
-        self._copies = Copies(self.connection, self._disks)
+        host = Host(self._virt_type(), EMULATOR, self.options, self._vnc)
+        devices = Devices(self.connection, self.private, host)
+        self._parts = Parts(
+            host,
+            devices,
+            Servers(self.connection, self._disks, devices, host),
+            Copies(self.connection, self._disks),
+        )
         self.connection.open()
 
     def close(self) -> None:
@@ -97,7 +112,9 @@ class LibvirtDriver(Driver):
         self._events = None
 
     def host_status(self, host: str) -> rpc.HostStatus:
-        return measures.host_status(host, self.connection.get(), self.host, self.state_dir, self._disks)
+        return measures.host_status(
+            host, self.connection.get(), self._opened.host, self.state_dir, self._disks
+        )
 
     def sweep(self, *, unused_seconds: float) -> list[str]:
         return self._disks.sweep(unused_seconds)
@@ -107,85 +124,93 @@ class LibvirtDriver(Driver):
             return self.options.virt_type
         return "kvm" if kvm_works(EMULATOR, self.state_dir, self._boot_id) else "qemu"
 
+    @property
+    def _opened(self) -> Parts:
+        if self._parts is None:
+            raise Unavailable("The hypervisor is not connected yet.")
+        return self._parts
+
     # --- questions ---
 
     def inspect(self, server_ids: Collection[str] | None = None) -> dict[str, Observed]:
-        return self._servers.inspect(server_ids)
+        return self._opened.servers.inspect(server_ids)
 
     def console_log(self, server_id: str, length: int | None) -> str:
-        self._servers.get(server_id)
+        self._opened.servers.get(server_id)
         return measures.console_log(self._disks.files(server_id).console_log, length)
 
     def console(self, server_id: str, kind: rpc.ConsoleType) -> rpc.Console:
-        domain = self._servers.running(server_id)
+        domain = self._opened.servers.running(server_id)
         if kind is rpc.ConsoleType.VNC:
-            return rpc.Console(host="", type=kind, path=str(vnc_socket(self.host, server_id)))
+            return rpc.Console(host="", type=kind, path=str(vnc_socket(self._opened.host, server_id)))
         with meanings(f"Server {server_id} has no serial console."):
             return rpc.Console(host="", type=kind, path=measures.serial_device(domain.XMLDesc()))
 
     def diagnostics(self, server_id: str) -> rpc.Diagnostics:
-        domain = self._servers.running(server_id)
+        domain = self._opened.servers.running(server_id)
         config_drive = self._disks.files(server_id).config_drive.exists()
         with meanings(f"Server {server_id} cannot be measured."):
-            return measures.diagnostics(domain, self.host, config_drive=config_drive)
+            return measures.diagnostics(domain, self._opened.host, config_drive=config_drive)
 
     # --- the server as a whole, and power ---
 
     def ensure(self, spec: rpc.ServerSpec, attempt: Attempt) -> Done:
-        return self._servers.ensure(spec, attempt)
+        return self._opened.servers.ensure(spec, attempt)
 
     def remove(self, server_id: str) -> Done:
-        return self._servers.remove(server_id)
+        return self._opened.servers.remove(server_id)
 
     def start(self, spec: rpc.ServerSpec, attempt: Attempt) -> Done:
-        return self._servers.start(spec, attempt)
+        return self._opened.servers.start(spec, attempt)
 
     def stop(self, server_id: str, timeout_seconds: float, attempt: Attempt) -> Done:
-        return self._servers.stop(server_id, timeout_seconds, attempt)
+        return self._opened.servers.stop(server_id, timeout_seconds, attempt)
 
     def reboot(
         self, spec: rpc.ServerSpec, kind: rpc.RebootType, timeout_seconds: float, attempt: Attempt
     ) -> Done:
-        return self._servers.reboot(spec, kind, timeout_seconds, attempt)
+        return self._opened.servers.reboot(spec, kind, timeout_seconds, attempt)
 
     def pause(self, server_id: str) -> None:
-        self._servers.pause(server_id)
+        self._opened.servers.pause(server_id)
 
     def unpause(self, server_id: str) -> None:
-        self._servers.unpause(server_id)
+        self._opened.servers.unpause(server_id)
 
     def suspend(self, server_id: str) -> Done:
-        return self._servers.suspend(server_id)
+        return self._opened.servers.suspend(server_id)
 
     def resume(self, spec: rpc.ServerSpec, attempt: Attempt) -> Done:
-        return self._servers.resume(spec, attempt)
+        return self._opened.servers.resume(spec, attempt)
 
     # --- parts ---
 
     def attach_nic(self, server_id: str, nic: rpc.NicSpec, attempt: Attempt) -> Done:
-        return self._devices.attach_nic(self._servers.get(server_id), nic, attempt)
+        return self._opened.devices.attach_nic(self._opened.servers.get(server_id), nic, attempt)
 
     def detach_nic(self, server_id: str, port_id: str, attempt: Attempt) -> Done:
-        return self._devices.detach_nic(self._servers.get(server_id), port_id, attempt)
+        return self._opened.devices.detach_nic(self._opened.servers.get(server_id), port_id, attempt)
 
     def attach_volume(self, server_id: str, volume: rpc.VolumeSpec, attempt: Attempt) -> Done:
-        return self._devices.attach_volume(self._servers.get(server_id), volume)
+        return self._opened.devices.attach_volume(self._opened.servers.get(server_id), volume)
 
     def detach_volume(self, server_id: str, volume_id: str, attempt: Attempt) -> Done:
-        return self._devices.detach_volume(self._servers.get(server_id), volume_id, attempt)
+        return self._opened.devices.detach_volume(self._opened.servers.get(server_id), volume_id, attempt)
 
     def extend_volume(self, server_id: str, volume_id: str, size_gb: int) -> None:
-        self._devices.extend_volume(self._servers.get(server_id), volume_id, size_gb)
+        self._opened.devices.extend_volume(self._opened.servers.get(server_id), volume_id, size_gb)
 
     # --- inside ---
 
     def snapshot(
         self, server_id: str, target: Path, disk_format: str, quiesce: bool, attempt: Attempt
     ) -> Done:
-        return self._copies.copy(self._servers.get(server_id), target, disk_format, quiesce, attempt)
+        return self._opened.copies.copy(
+            self._opened.servers.get(server_id), target, disk_format, quiesce, attempt
+        )
 
     def set_password(self, server_id: str, user: str, password: str) -> None:
-        domain = self._servers.running(server_id)
+        domain = self._opened.servers.running(server_id)
         with meanings(f"The guest agent of server {server_id} did not change the password."):
             domain.setUserPassword(user, password)
 
@@ -211,7 +236,8 @@ class LibvirtDriver(Driver):
             self._tell(domain, words)
 
     def _on_reboot(self, _connection, domain, _opaque) -> None:  # noqa: ANN001
-        self._servers.note_reset(domain.UUIDString())
+        if self._parts is not None:
+            self._parts.servers.note_reset(domain.UUIDString())
         self._tell(domain, "rebooted")
 
     def _on_device_removed(self, _connection, domain, device: str, _opaque) -> None:  # noqa: ANN001
