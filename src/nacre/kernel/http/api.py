@@ -42,6 +42,7 @@ class Api:
     versions        its microversions, if it has them
     version_path    below which path microversions apply ("/v2.1")
     order           in which a target is loaded, the caller authorised, the body checked
+    conceal_missing who may not see a thing hears Forbidden where there is none, too
     unknown         what becomes of body members that no field declares
     max_body_bytes  larger bodies are refused before they are read
     catalog         how it is announced; None for what no client looks up
@@ -56,6 +57,7 @@ class Api:
     versions: Versions | None = None
     version_path: str = ""
     order: tuple[str, ...] = ("load", "authorise", "body")
+    conceal_missing: bool = False
     unknown: Unknown = Unknown.REFUSE
     max_body_bytes: int = MEBIBYTE
     catalog: CatalogEntry | None = None

@@ -15,7 +15,7 @@ from nacre.kernel import errors, log
 from nacre.kernel.http import microversion
 from nacre.kernel.http.faults import Titled
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import AUTHENTICATED, HANDLER_AUTHORISES, PUBLIC, Operation
+from nacre.kernel.http.routing import AUTHENTICATED, HANDLER_AUTHORISES, PUBLIC, Access, Operation
 from nacre.kernel.ids import is_uuid_like, new_request_id
 from nacre.kernel.wire import CREATE, UPDATE
 from nacre.kernel.wire import fields as wire_fields
@@ -127,7 +127,7 @@ def dispatch(req: Request, proceed: Proceed) -> Response:
     body: Any = None
     for stage in req.api.order:
         if stage == "load" and operation.load is not None:
-            loaded = operation.load(req.ctx, *(values[name] for name in operation.load_params))
+            loaded = load(req, operation, values)
         elif stage == "authorise":
             authorise(req, operation, loaded, body)
         elif stage == "body" and operation.body is not None:
@@ -143,6 +143,17 @@ def dispatch(req: Request, proceed: Proceed) -> Response:
     if operation.stream:
         return Streaming(operation, arguments)
     return finish(req, operation, operation.handler(*arguments))
+
+
+def load(req: Request, operation: Operation, values: Mapping[str, str]) -> Any:
+    """Find the operation's target; where the API conceals what is missing, only for who might see it."""
+    assert operation.load is not None
+    try:
+        return operation.load(req.ctx, *(values[name] for name in operation.load_params))
+    except errors.NotFound:
+        if req.api.conceal_missing and not isinstance(operation.policy, Access):
+            req.authorise(operation.policy, {})
+        raise
 
 
 STACK: tuple[Layer, ...] = (

@@ -43,6 +43,7 @@ MANIFEST = Manifest(
             version_path="/v3",
             faults=Titled(),
             order=("load", "body", "authorise"),
+            conceal_missing=True,
             routes=(
                 versions.routes,
                 auth.routes,

@@ -22,8 +22,26 @@ CREDENTIALS = wire.Object(
     required=("access", "signature"),
     unknown=wire.ANY,
 )
-#: compat: clients send what was signed under either of two names (keystone, "ec2tokens").
-SIGNED = wire.Object({"credentials": CREDENTIALS, "ec2Credentials": CREDENTIALS}, minimum=1, unknown=wire.ANY)
+
+
+class _Signed:
+    """What was signed, and how."""
+
+    _object = wire.Object({"credentials": CREDENTIALS, "ec2Credentials": CREDENTIALS}, unknown=wire.ANY)
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        found = self._object(value)
+        # compat: clients send it under either of two names (keystone, "ec2tokens").
+        for name in ("credentials", "ec2Credentials"):
+            if name in found:
+                return found[name]
+        raise wire.CheckFailed("'credentials' is a required property", value=None)
+
+    def schema(self) -> dict[str, Any]:
+        return self._object.schema()
+
+
+SIGNED = _Signed()
 
 routes = Routes("/v3")
 
@@ -97,11 +115,11 @@ def delete(req: Request, found: Found) -> None:
 
 @routes.post("/ec2tokens", policy=policy.EC2TOKENS_VALIDATE, target=no_target, body=SIGNED)
 def create_token(req: Request, body: dict[str, Any]) -> Response:
-    text, grant = authentication.log_in_signed(req.ctx, body.get("credentials") or body["ec2Credentials"])
+    text, grant = authentication.log_in_signed(req.ctx, body)
     return token_response(req, text, grant, status=200)
 
 
 @routes.post("/s3tokens", policy=policy.S3TOKENS_VALIDATE, target=no_target, body=SIGNED)
 def create_s3_token(req: Request, body: dict[str, Any]) -> Response:
-    text, grant = authentication.log_in_signed(req.ctx, body.get("credentials") or body["ec2Credentials"])
+    text, grant = authentication.log_in_signed(req.ctx, body)
     return token_response(req, text, grant, status=200)

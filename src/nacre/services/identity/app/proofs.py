@@ -189,11 +189,11 @@ def by_totp(ctx: Context, given: Mapping[str, Any]) -> Proof:
         raise AuthenticationFailed("no such user")
     sealed = ctx.db.read(credentials.sealed_blobs, user.id, "totp")
     step = int(ctx.clock.now().timestamp()) // TOTP_SECONDS
-    passcode = given["user"]["passcode"]
+    passcode = given["user"]["passcode"].encode()
     for blob in sealed:
         secret = unseal_secret(ctx.service, blob)
         # One step back is allowed, for whoever typed slowly.
-        if any(hmac.compare_digest(totp(secret, at), passcode) for at in (step, step - 1)):
+        if any(hmac.compare_digest(totp(secret, at).encode(), passcode) for at in (step, step - 1)):
             return Proof(user_id=user.id, methods=("totp",))
     raise AuthenticationFailed("not the one-time code of any credential")
 
@@ -225,8 +225,11 @@ def by_signature(ctx: Context, given: Mapping[str, Any]) -> tuple[Proof, dict[st
 
 
 def totp(secret: str, step: int) -> str:
-    """Return the code of a base32 secret at a time step (RFC 4226, RFC 6238)."""
-    key = b32decode(secret.upper() + "=" * (-len(secret) % 8))
+    """Return the code of a base32 secret at a time step (RFC 4226, RFC 6238); empty for no such secret."""
+    try:
+        key = b32decode(secret.strip().upper() + "=" * (-len(secret.strip()) % 8))
+    except ValueError:
+        return ""
     digest = hmac.new(key, step.to_bytes(8, "big"), hashlib.sha1).digest()
     at = digest[-1] & 0xF
     number = int.from_bytes(digest[at : at + 4], "big") & 0x7FFFFFFF
