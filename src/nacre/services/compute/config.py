@@ -37,6 +37,13 @@ class ComputeOptions(Options):
     shutdown_timeout_seconds: float = 60.0
     port_binding_wait_seconds: float = 300.0
 
+    # guests and their screens
+    metadata_secret: str = ""
+    """Shared with the network agents, who say by it for which server a guest's request is."""
+    vnc_enabled: bool = True
+    console_token_seconds: float = 600.0
+    novnc_directory: str = "/usr/share/novnc"
+
     # API
     max_list: int = 1000
     force_config_drive: bool = False

@@ -141,3 +141,47 @@ class BadZone(errors.BadReference):
 class HostUnknown(errors.BadReference):
     def __init__(self, host: str) -> None:
         super().__init__(f"Compute host {host} could not be found.")
+
+
+class ServerGroupNotFound(errors.NotFound):
+    def __init__(self, group_id: str) -> None:
+        super().__init__(f"Instance group {group_id} could not be found.")
+
+
+class AggregateNotFound(errors.NotFound):
+    def __init__(self, aggregate_id: str) -> None:
+        super().__init__(f"Aggregate {aggregate_id} could not be found.")
+
+
+class AggregateExists(errors.Conflict):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Aggregate {name} already exists.")
+
+
+class HostNotFound(errors.NotFound):
+    def __init__(self, host: str) -> None:
+        super().__init__(f"Compute host {host} could not be found.")
+
+
+class HypervisorNotFound(errors.NotFound):
+    def __init__(self, hypervisor_id: str) -> None:
+        super().__init__(f"Hypervisor with ID '{hypervisor_id}' could not be found.")
+
+
+class ServiceNotFound(errors.NotFound):
+    def __init__(self, service_id: str) -> None:
+        super().__init__(f"Service {service_id} could not be found.")
+
+
+class BinaryNotFound(errors.NotFound):
+    def __init__(self, host: str, binary: str) -> None:
+        super().__init__(f"Could not find binary {binary} on host {host}.")
+
+
+class ConsoleUnavailable(errors.BadRequest):
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"Unavailable console type {kind}.")
+
+
+class ConsoleTokenInvalid(errors.NotFound):
+    message = "The console token is not valid: it is unknown, has expired, or was used."

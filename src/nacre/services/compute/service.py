@@ -5,12 +5,33 @@ from __future__ import annotations
 from nacre.kernel.http.api import Api, CatalogEntry
 from nacre.kernel.http.faults import Named
 from nacre.kernel.service import Manifest
-from nacre.services.compute.api import flavors, keypairs, server_actions, servers, versions
+from nacre.services.compute.api import (
+    diagnostics,
+    external_events,
+    flavors,
+    instance_actions,
+    keypairs,
+    server_actions,
+    server_interfaces,
+    server_metadata,
+    server_tags,
+    servers,
+    versions,
+)
+from nacre.services.compute.app import external_events as external_events_app
 from nacre.services.compute.app import host_reports, jobs
 from nacre.services.compute.config import ComputeOptions
 from nacre.services.compute.db.tables import SCHEMA
 from nacre.services.compute.policy import RULES
-from nacre.services.compute.tasks import server_build, server_delete, server_power
+from nacre.services.compute.tasks import (
+    interface_attach,
+    interface_detach,
+    server_build,
+    server_delete,
+    server_power,
+    server_respec,
+    server_snapshot,
+)
 from nacre.services.compute.tasks.host_inventory import HOST_INVENTORY
 from nacre.services.compute.tasks.server_sync import SERVER_SYNC
 from nacre.services.compute.versions import VERSIONS
@@ -19,7 +40,19 @@ API = Api(
     name="compute",
     port=8774,
     prefix="compute",
-    routes=(versions.routes, flavors.routes, keypairs.routes, servers.routes, server_actions.routes),
+    routes=(
+        versions.routes,
+        flavors.routes,
+        keypairs.routes,
+        servers.routes,
+        server_actions.routes,
+        server_metadata.routes,
+        server_tags.routes,
+        server_interfaces.routes,
+        instance_actions.routes,
+        diagnostics.routes,
+        external_events.routes,
+    ),
     faults=Named(),
     versions=VERSIONS,
     version_path="/v2.1",
@@ -28,7 +61,9 @@ API = Api(
     catalog=CatalogEntry(type="compute", name="nova", path="/v2.1"),
 )
 
-STEPS = (server_build, server_delete, server_power)
+STEPS = (
+    server_build, server_delete, server_power, server_respec, server_snapshot, interface_attach, interface_detach,
+)  # fmt: skip
 """The modules that give the workflows their steps."""
 
 MANIFEST = Manifest(
@@ -37,8 +72,12 @@ MANIFEST = Manifest(
     policies=RULES,
     options=ComputeOptions,
     schema=SCHEMA,
-    workflows=tuple(workflow for workflow in jobs.ALL if workflow.steps),
+    workflows=jobs.ALL,
     reconcilers=(HOST_INVENTORY, SERVER_SYNC),
     rpc=host_reports.handlers,
+    subscriptions={
+        "network.port.up": external_events_app.port_up,
+        "network.port.changed": external_events_app.port_changed,
+    },
     needs=("placement", "image", "network"),
 )

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from nacre.kernel.wire import Bool, CheckFailed, Each, FreeMap, Int, Nullable, Str
+from nacre.kernel.wire import CheckFailed, Each, FreeMap, Nullable, Object, Str
 from nacre.kernel.wire.checks import Address
 
 
@@ -85,7 +85,8 @@ METADATA = FreeMap(Str(0, 255), key=KEY)
 TAG = Str(1, 60, pattern=r"[^,/]*")
 TAGS = Each(TAG, maximum=50)
 IPV4, IPV6 = Address(4), Address(6)
-ZONE = TrimmedName()
-STRICT_BOOL = Bool()
-COUNT = Int(1)
-NULL = Nullable(Str(0, 0))
+DESCRIPTION = Nullable(Str(0, 255, pattern=r"[^\x00-\x08\x0b\x0c\x0e-\x1f]*"))
+HOSTNAME = Str(2, 63, pattern=r"[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+")
+DOMAIN_NAME = Str(2, 255, pattern=r"[a-zA-Z0-9]+[a-zA-Z0-9.-]*[a-zA-Z0-9]+")
+USER_DATA = Nullable(Base64())
+FILES = Each(Object({"path": Str(1, 255), "contents": Base64(1_000_000)}, required=("path", "contents")))

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from nacre.kernel.errors import BadRequest, PolicyForbidden
-from nacre.kernel.http.request import Request
+from nacre.kernel.http.request import Request, Response
 from nacre.kernel.http.routing import Routes
 from nacre.kernel.policy import Rule
+from nacre.kernel.wire import CREATE, UUID, Bool, Each, Enum, Int, Nullable, Object, Resource, Str, field
 from nacre.kernel.wire import Any as Anything
-from nacre.kernel.wire import Enum, Int, Nullable, Object, Str
 from nacre.services.compute import policy as rules
-from nacre.services.compute.app import consoles, power, servers
+from nacre.services.compute import versions
+from nacre.services.compute.api import links, server_views
+from nacre.services.compute.api.checks import (
+    DESCRIPTION,
+    DOMAIN_NAME,
+    FILES,
+    HOSTNAME,
+    IPV4,
+    IPV6,
+    METADATA,
+    USER_DATA,
+    TrimmedName,
+)  # fmt: skip
+from nacre.services.compute.app import consoles, power, respec, servers, snapshots
 from nacre.services.compute.db.servers import Server as Row
 from nacre.services.compute.db.tables import VmState
 
@@ -101,3 +116,87 @@ def change_password(req: Request, server: Row, body: dict[str, str]) -> None:
     if not body["adminPass"]:
         raise BadRequest("adminPass must not be empty.")
     servers.change_password(req.ctx, server, body["adminPass"])
+
+
+# --- images -----------------------------------------------------------------------------------------
+
+SNAPSHOT = Object({"name": Str(1, 255), "metadata": METADATA}, required=("name",))
+
+
+@routes.action(
+    "createImage", path=PATH, policy=rules.CREATE_IMAGE, load=servers.get, status=202, body=SNAPSHOT
+)
+def create_image(req: Request, server: Row, body: dict[str, Any]) -> Response:
+    image_id = snapshots.create(req.ctx, server, body["name"], body.get("metadata", {}))
+    if req.version is not None and req.version >= versions.IMAGE_ID_IN_BODY:
+        return Response(202, {"image_id": image_id})
+    location = f"{req.ctx.service.process.public_url('image')}/v2/images/{image_id}"
+    return Response(202, headers=[("Location", location)])
+
+
+class Rebuilding(Resource):
+    """The body of a rebuild."""
+
+    key, keys = "rebuild", "rebuilds"
+
+    image_id = field(CREATE, check=UUID, wire="imageRef", required=True)
+    name = field(CREATE, check=TrimmedName())
+    admin_password = field(CREATE, check=Str(0, 255), wire="adminPass")
+    metadata = field(CREATE, check=METADATA)
+    preserve_ephemeral = field(CREATE, check=Bool())
+    disk_config = field(CREATE, check=Enum("AUTO", "MANUAL"), wire="OS-DCF:diskConfig")
+    access_ipv4 = field(CREATE, check=IPV4, wire="accessIPv4")
+    access_ipv6 = field(CREATE, check=IPV6, wire="accessIPv6")
+    files = field(CREATE, check=FILES, wire="personality", until="2.56")
+    description = field(CREATE, check=DESCRIPTION, since="2.19")
+    key_name = field(CREATE, check=Nullable(Str(1, 255)), since="2.54")
+    user_data = field(CREATE, check=USER_DATA, since="2.57")
+    certificates = field(
+        CREATE, check=Nullable(Each(Str(1, 255), maximum=50)), wire="trusted_image_certificates", since="2.63"
+    )
+    hostname_90 = field(CREATE, check=HOSTNAME, wire="hostname", since="2.90", until="2.93")
+    hostname_94 = field(CREATE, check=DOMAIN_NAME, wire="hostname", since="2.94")
+
+
+@routes.action("rebuild", path=PATH, policy=rules.REBUILD, load=servers.get, status=202,
+               resource=Rebuilding, body=CREATE, envelope="")  # fmt: skip
+def rebuild(req: Request, server: Row, body: dict[str, Any]) -> Response:
+    if body.pop("certificates", None):
+        raise BadRequest("Certificate validation is not available in this cloud.")
+    if body.pop("preserve_ephemeral", False):
+        raise BadRequest("The current driver does not support preserving ephemeral partitions.")
+    for wire in ("hostname_90", "hostname_94"):
+        if wire in body:
+            body["hostname"] = body.pop(wire)
+    files = body.pop("files", None)
+    asked = respec.Rebuild(
+        image_id=body.pop("image_id"),
+        admin_password=body.pop("admin_password", None),
+        metadata=body.pop("metadata", None),
+        files=None if files is None else {each["path"]: each["contents"] for each in files},
+        key_name=body.pop("key_name", UNSET),
+        changes=body,
+    )
+    rebuilt, password = respec.rebuild(req.ctx, server, asked)
+    shown = server_views.limited(req, server_views.one(req, rebuilt), rebuilt=True)
+    location = req.url(links.ROOT, "servers", server.id)
+    return Response(202, {"server": {**shown, "adminPass": password}}, headers=[("Location", location)])
+
+
+# --- rescue -----------------------------------------------------------------------------------------
+
+
+@routes.action(
+    "rescue", path=PATH, policy=rules.RESCUE, load=servers.get, status=200,
+    body=Nullable(Object({"adminPass": Str(0, 255), "rescue_image_ref": UUID})),
+)  # fmt: skip
+def rescue(req: Request, server: Row, body: dict[str, str] | None) -> dict[str, str]:
+    asked = body or {}
+    password = respec.rescue(req.ctx, server, asked.get("rescue_image_ref"), asked.get("adminPass"))
+    return {"adminPass": password}
+
+
+@routes.action("unrescue", path=PATH, policy=rules.UNRESCUE, load=servers.get, status=202,
+               body=Anything())  # fmt: skip
+def unrescue(req: Request, server: Row) -> None:
+    respec.unrescue(req.ctx, server)

@@ -30,12 +30,16 @@ from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import block_devices, links, server_lists, server_views
 from nacre.services.compute.api.checks import (
+    DESCRIPTION,
+    DOMAIN_NAME,
+    FILES,
+    HOSTNAME,
     IPV4,
     IPV6,
     METADATA,
     TAG,
     TAGS,
-    Base64,
+    USER_DATA,
     FlavorReference,
     TrimmedName,
 )
@@ -44,10 +48,6 @@ from nacre.services.compute.db.servers import Server as Row
 from nacre.services.compute.db.tables import NetworkWish
 
 NAME = TrimmedName()
-DESCRIPTION = Nullable(Str(0, 255, pattern=r"[^\x00-\x08\x0b\x0c\x0e-\x1f]*"))
-HOSTNAME = Str(2, 63, pattern=r"[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+")
-DOMAIN_NAME = Str(2, 255, pattern=r"[a-zA-Z0-9]+[a-zA-Z0-9.-]*[a-zA-Z0-9]+")
-USER_DATA = Nullable(Base64())
 PASSWORD = Str(0, 255)
 HOST = Str(1, 255, pattern=r"[a-zA-Z0-9._:-]+")
 FIXED_IP = OneOf(IPV4, IPV6)
@@ -56,7 +56,6 @@ NETWORKS = Each(Object(_NETWORK))
 TAGGED_NETWORKS = Each(Object({**_NETWORK, "tag": TAG}))
 NETWORKS_OR_WORD = OneOf(Enum("auto", "none"), NETWORKS)
 TAGGED_OR_WORD = OneOf(Enum("auto", "none"), TAGGED_NETWORKS)
-FILES = Each(Object({"path": Str(1, 255), "contents": Base64(1_000_000)}, required=("path", "contents")))
 GROUPS = Each(Object({"name": Str(1, 255)}, unknown=Anything()))
 IMAGE = OneOf(Enum(""), UUID)
 UUIDS = OneOf(UUID, Each(UUID))

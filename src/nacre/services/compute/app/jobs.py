@@ -35,18 +35,22 @@ class ServerPower(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_seconds: float = 0.0
 
 
-class ServerRebuild(msgspec.Struct, frozen=True):
-    """Throw a server's root disk away and make a new one."""
+class ServerRespec(msgspec.Struct, frozen=True):
+    """Have a server's host take over its changed spec; `verb` is one of those in app/respec.py."""
 
     server_id: str
-    was: str  # the vm_state before: a stopped server stays off
+    verb: str
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True):
-    """Copy a server's root disk into an image that already exists."""
+    """Copy a server's root disk into a new image whose id is chosen already."""
 
     server_id: str
     image_id: str
+    name: str
+    owner: str
+    properties: dict[str, str]
+    min_disk_gb: int = 0
 
 
 class InterfaceAttach(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +72,7 @@ class InterfaceDetach(msgspec.Struct, frozen=True):
 BUILD: Workflow[ServerBuild] = Workflow("server_build", ServerBuild)
 DELETE: Workflow[ServerDelete] = Workflow("server_delete", ServerDelete)
 POWER: Workflow[ServerPower] = Workflow("server_power", ServerPower)
-REBUILD: Workflow[ServerRebuild] = Workflow("server_rebuild", ServerRebuild)
+RESPEC: Workflow[ServerRespec] = Workflow("server_respec", ServerRespec)
 SNAPSHOT: Workflow[ServerSnapshot] = Workflow("server_snapshot", ServerSnapshot)
 ATTACH_INTERFACE: Workflow[InterfaceAttach] = Workflow("interface_attach", InterfaceAttach)
 DETACH_INTERFACE: Workflow[InterfaceDetach] = Workflow("interface_detach", InterfaceDetach)
@@ -80,5 +84,5 @@ def of(server_id: str) -> tuple[str, str]:
 
 
 ALL: tuple[Workflow[Any], ...] = (
-    BUILD, DELETE, POWER, REBUILD, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
+    BUILD, DELETE, POWER, RESPEC, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
 )  # fmt: skip

@@ -108,7 +108,7 @@ def _keep(ctx: Context, user_id: str, name: str, public_key: str, print_: str, t
 
     def write(tx: Transaction) -> None:
         quota.lock(tx, quotas, f"user/{user_id}"[:64])
-        limit = limits.defaults(ctx.config)["key_pairs"]
+        limit = limits.of_user(tx, ctx, ctx.project_id or "", user_id)["key_pairs"]
         if 0 <= limit <= rows.count(tx, user_id):
             # compat: the quota is the user's, and the sentence names no numbers (nova, KeypairLimitExceeded)
             raise OverQuota("Quota exceeded, too many key pairs.")

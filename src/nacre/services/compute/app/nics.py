@@ -168,15 +168,19 @@ def refuse_unbound(port: network.Port, host: str) -> None:
 
 def disconnect(ctx: Context, server: Server) -> None:
     """Delete the ports that were made for a server, give back those that were lent.  May run twice."""
-    service = ctx.as_service()
     lent = {wish.port_id for wish in server.network_wishes if wish.port_id is not None}
     known = {nic.port_id: nic.owned for nic in ctx.db.read(rows.of_server, server.id)}
-    for port in network.list_ports(service, [server.id]):
-        if known.get(port.id, port.id not in lent):
-            network.delete_port(service, port.id)
-        else:
-            network.release_port(service, port.id)
+    for port in network.list_ports(ctx.as_service(), [server.id]):
+        let_go(ctx, port.id, owned=known.get(port.id, port.id not in lent))
     ctx.db.run(rows.replace, server.id, [])
+
+
+def let_go(ctx: Context, port_id: str, *, owned: bool) -> None:
+    """Delete a port that was made for a server, or give back one that was lent.  May run twice."""
+    if owned:
+        network.delete_port(ctx.as_service(), port_id)
+    else:
+        network.release_port(ctx.as_service(), port_id)
 
 
 # --- what servers show ------------------------------------------------------------------------------

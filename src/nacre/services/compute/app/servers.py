@@ -215,7 +215,7 @@ def _prepare(ctx: Context, request: Request) -> tuple[Server, Group | None]:
         key = ctx.db.read(keypairs.find, ctx.user_id, request.key_name)
         if key is None:
             raise KeyNameInvalid()
-    _check_files(ctx, request.files)
+    check_files(ctx, request.files)
     zone = zones.requested(ctx, request.availability_zone, request.host, request.hypervisor_hostname)
     group_names = list(dict.fromkeys(request.security_groups)) or [nics.DEFAULT_GROUP]
     nics.check_groups(ctx, group_names)
@@ -266,7 +266,7 @@ def _disk_config(asked: str | None, properties: dict[str, str]) -> str:
     return asked or "MANUAL"
 
 
-def _check_files(ctx: Context, files: dict[str, str]) -> None:
+def check_files(ctx: Context, files: dict[str, str]) -> None:
     allowed = limits.defaults(ctx.config)
     if len(files) > allowed["injected_files"] >= 0:
         raise OverQuota("Personality file limit exceeded.")

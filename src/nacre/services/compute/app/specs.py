@@ -37,6 +37,7 @@ def build(ctx: Context, server_id: str) -> rpc.ServerSpec:
         kernel=_part(ctx, image, images.KERNEL),
         ramdisk=_part(ctx, image, images.RAMDISK),
         root_generation=server.root_generation,
+        rescue=images.source(ctx, server.rescue_image) if server.rescue_image else None,
         nics=tuple(nic_spec(nic) for nic in guest.nics),
         config_drive=metadata.config_drive(guest) if server.config_drive else None,
         hardware=hardware(server),

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel import db
+from nacre.kernel.db import Page, Sort, Transaction
 from nacre.services.compute.db.tables import server_group_members, server_groups, servers
 
 
@@ -29,6 +30,38 @@ _ALL = select(*[server_groups.c[name] for name in Group.__struct_fields__])
 def find(tx: Transaction, group_id: str) -> Group | None:
     """Return a group, or None."""
     return tx.find(_ALL.where(server_groups.c.id == group_id), Group)
+
+
+def index(tx: Transaction, project_id: str | None, page: Page) -> list[Group]:
+    """Return one page of a project's groups, or of everybody's, the oldest first."""
+    query = _ALL if project_id is None else _ALL.where(server_groups.c.project_id == project_id)
+    page = msgspec.structs.replace(page, sort=(Sort("created_at"),))
+    return db.page(tx, query, Group, server_groups, page)
+
+
+def insert(tx: Transaction, group: Group) -> None:
+    """Add a group."""
+    tx.insert(server_groups, group)
+
+
+def delete(tx: Transaction, group_id: str) -> bool:
+    """Remove a group, which its servers survive; tell whether it was there."""
+    tx.delete(server_group_members, server_group_members.c.group_id == group_id)
+    return bool(tx.delete(server_groups, group_id))
+
+
+def members(tx: Transaction, group_ids: Collection[str]) -> dict[str, list[str]]:
+    """Return the living servers in each of these groups."""
+    found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
+    query = (
+        select(server_group_members)
+        .join(servers, servers.c.id == server_group_members.c.server_id)
+        .where(server_group_members.c.group_id.in_(list(group_ids)), servers.c.deleted.is_(False))
+        .order_by(servers.c.created_at, servers.c.id)
+    )
+    for group_id, server_id in tx.execute(query):
+        found[group_id].append(server_id)
+    return found
 
 
 def of_server(tx: Transaction, server_id: str) -> Group | None:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from nacre.kernel.db import Transaction
 from nacre.kernel.ids import new_id
 from nacre.services.compute import rpc
-from nacre.services.compute.db.tables import aggregate_hosts, aggregates, hosts
+from nacre.services.compute.db.tables import aggregate_hosts, aggregates, control_processes, hosts
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -29,6 +29,7 @@ class Host(msgspec.Struct, frozen=True):
     change: int
     inventory: dict[str, Any] | None
     created_at: datetime
+    number: int = 0
 
     def is_up(self, now: datetime, down_after_seconds: float) -> bool:
         """Tell whether its agent can be expected to answer."""
@@ -79,26 +80,33 @@ def record_status(tx: Transaction, status: rpc.HostStatus) -> Host:
     """Keep what a host reported; a host that was unknown is known from now on."""
     now = tx.now()
     seen = {"status": status, "reported_at": now, "hypervisor_hostname": status.hypervisor_hostname}
-    if not tx.update(hosts, status.host, seen):
-        tx.insert_if_absent(
-            hosts,
-            {
-                **seen,
-                "name": status.host,
-                "id": new_id(),
-                "service_id": new_id(),
-                "disabled": False,
-                "disabled_reason": None,
-                "forced_down": False,
-                "epoch": "",
-                "change": 0,
-                "inventory": None,
-                "created_at": now,
-            },
-        )
+    known = tx.update(hosts, status.host, seen)
+    while not known:
+        new = {
+            **seen,
+            "name": status.host,
+            "number": free_number(tx),
+            "id": new_id(),
+            "service_id": new_id(),
+            "disabled": False,
+            "disabled_reason": None,
+            "forced_down": False,
+            "epoch": "",
+            "change": 0,
+            "inventory": None,
+            "created_at": now,
+        }
+        # Another new host may take the same number at the same time; then the next one is tried.
+        known = tx.insert_if_absent(hosts, new) or tx.exists(_ALL.where(hosts.c.name == status.host))
     host = find(tx, status.host)
     assert host is not None
     return host
+
+
+def free_number(tx: Transaction) -> int:
+    """Return the next of the numbers that hosts and processes of the control plane share."""
+    tables = (hosts.c.number, control_processes.c.number)
+    return 1 + max(tx.scalar(select(func.coalesce(func.max(column), 0))) for column in tables)
 
 
 def update(tx: Transaction, name: str, **values: object) -> bool:

@@ -42,6 +42,7 @@ class Server(msgspec.Struct, frozen=True):
     description: str | None = None
     image_id: str | None = None
     image: ImageCopy | None = None
+    rescue_image: ImageCopy | None = None
     key_name: str | None = None
     public_key: str | None = None
     key_type: str | None = None

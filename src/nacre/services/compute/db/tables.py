@@ -167,6 +167,7 @@ servers = Table(
     column("memory_mb", Integer),
     column("image_id", Id, null=True),
     column("image", Json(ImageCopy), null=True),
+    column("rescue_image", Json(ImageCopy), null=True),  # while set, the server boots this
     column("key_name", Name, null=True),
     column("public_key", LongText, null=True),
     column("key_type", sized(16), null=True),
@@ -214,6 +215,7 @@ servers = Table(
     Index("servers_by_change", "updated_at"),
     Index("servers_by_host", "host", "deleted"),
     Index("servers_by_reservation", "reservation_id"),
+    Index("servers_by_end", "terminated_at", "launched_at"),
 )
 
 server_metadata = Table(
@@ -387,6 +389,7 @@ hosts = Table(
     column("name", sized(191), key=True),
     column("id", Id),  # also the id of its resource provider, and of the hypervisor in the API
     column("service_id", Id),
+    column("number", Integer),  # the id of service and hypervisor up to microversion 2.52
     column("hypervisor_hostname", Name),
     column("status", Json(rpc.HostStatus)),
     column("reported_at", UtcDateTime),
@@ -398,6 +401,7 @@ hosts = Table(
     column("inventory", Json(dict[str, Any]), null=True),  # what placement was told last
     column("created_at", UtcDateTime),
     UniqueConstraint("id", name="hosts_one_id"),
+    UniqueConstraint("number", name="hosts_one_number"),
     Index("hosts_by_hypervisor", "hypervisor_hostname"),
 )
 
@@ -419,6 +423,33 @@ aggregate_hosts = Table(
     column("aggregate_id", Big, key=True),
     column("host", sized(191), key=True),
     Index("aggregate_hosts_by_host", "host"),
+)
+
+control_processes = Table(  # where the control plane runs, for lists of services
+    "control_processes",
+    metadata,
+    column("host", sized(191), key=True),
+    column("binary", sized(32), key=True),
+    column("id", Id),
+    column("number", Integer),
+    column("seen_at", UtcDateTime),
+    UniqueConstraint("id", name="control_processes_one_id"),
+)
+
+guest_passwords = Table(  # encrypted by the guest with its user's public key
+    "guest_passwords",
+    metadata,
+    column("server_id", Id, key=True),
+    column("encrypted", LongText),
+)
+
+user_quotas = Table(  # of one user within a project, below the project's own
+    "user_quotas",
+    metadata,
+    column("project_id", sized(64), key=True),
+    column("user_id", sized(64), key=True),
+    column("resource", sized(64), key=True),
+    column("limit_", Integer),
 )
 
 console_tokens = Table(

@@ -1,0 +1,169 @@
+"""Network cards of servers that exist: what they are now, plugging one in, pulling one out.
+
+The port is made or lent first and the host told afterwards, by a workflow; if the host cannot plug it in, the
+port goes again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nacre.kernel import errors, tasks
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.errors import BadRequest
+from nacre.kernel.ids import new_id
+from nacre.services.compute.app import jobs, nics, servers, states
+from nacre.services.compute.db import nics as rows
+from nacre.services.compute.db.nics import Nic
+from nacre.services.compute.db.servers import Server
+from nacre.services.compute.db.tables import NetworkWish
+from nacre.services.compute.errors import InterfaceNotFound, NetworkAmbiguous, NetworkNotUsable
+from nacre.services.network import client as network
+
+
+def index(ctx: Context, server: Server) -> list[tuple[network.Port, Nic | None]]:
+    """Return a server's ports as network has them now, each with what we keep of it."""
+    known = {nic.port_id: nic for nic in ctx.db.read(rows.of_server, server.id)}
+    ports = network.list_ports(ctx.as_service(), [server.id])
+    found = [(port, known.get(port.id)) for port in ports]
+    return sorted(found, key=lambda each: each[1].position if each[1] else len(known))
+
+
+def get(ctx: Context, server: Server, port_id: str) -> tuple[network.Port, Nic | None]:
+    """Return one of a server's ports; raises InterfaceNotFound."""
+    for port, nic in index(ctx, server):
+        if port.id == port_id:
+            return port, nic
+    raise InterfaceNotFound(server.id, port_id)
+
+
+def attach(
+    ctx: Context,
+    server: Server,
+    *,
+    port_id: str | None,
+    network_id: str | None,
+    fixed_ip: str | None,
+    tag: str | None,
+) -> tuple[network.Port, Nic]:
+    """Give a server one more card; return its port.  The guest sees it a little later.
+
+    Raises WrongState, PortInUse, NetworkNotUsable, and what network says.
+    """
+    states.check(ctx, server, states.ATTACH_INTERFACE)
+    host = states.host_of(server)
+    wish = _plan(ctx, port_id, network_id, fixed_ip, tag)
+    port = _port(ctx, server, wish, host)
+    nics.refuse_unbound(port, host)
+
+    def write(tx: Transaction) -> Nic:
+        servers.begin(tx, ctx, server.id, states.ATTACH_INTERFACE)
+        before = rows.of_server(tx, server.id)
+        nic = _nic(described[0], before, wish)
+        rows.put(tx, nic)
+        servers.rows.update(tx, server.id, revision=server.revision + 1)
+        tasks.start(
+            tx,
+            jobs.ATTACH_INTERFACE,
+            jobs.InterfaceAttach(server.id, port.id),
+            resource=jobs.of(server.id),
+            ctx=ctx,
+        )
+        return nic
+
+    described = nics.describe(ctx, [port], {})
+    try:
+        return port, ctx.db.run(write)
+    except errors.NacreError:
+        nics.let_go(ctx, port.id, owned=wish.port_id is None)
+        raise
+
+
+def _plan(
+    ctx: Context, port_id: str | None, network_id: str | None, fixed_ip: str | None, tag: str | None
+) -> NetworkWish:
+    if port_id is None and network_id is None:
+        if fixed_ip is not None:
+            raise BadRequest("Must input network_id when request IP address")
+        try:
+            wishes = nics.plan(ctx, None, several=False)
+        except NetworkAmbiguous as error:
+            raise BadRequest(error.message) from None  # compat: 400 here, 409 at creation (nova)
+        if not wishes:
+            raise NetworkNotUsable("No networks found for the interface.")
+        return NetworkWish(network_id=wishes[0].network_id, tag=tag)
+    if port_id is not None and network_id is not None:
+        raise BadRequest("Must not input both network_id and port_id")
+    asked = NetworkWish(network_id=network_id, port_id=port_id, fixed_ip=fixed_ip, tag=tag)
+    (wish,) = nics.plan(ctx, [asked], several=False)
+    return wish
+
+
+def _port(ctx: Context, server: Server, wish: NetworkWish, host: str) -> network.Port:
+    service, owner = ctx.as_service(), nics.owner_of(server)
+    if wish.port_id is not None:
+        return network.bind_port(service, wish.port_id, host=host, device_id=server.id, device_owner=owner)
+    return network.create_port(
+        service,
+        str(wish.network_id),
+        project_id=server.project_id,
+        device_id=server.id,
+        device_owner=owner,
+        port_id=new_id(),
+        fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
+        security_groups=network.security_group_ids(service, server.project_id, [nics.DEFAULT_GROUP]),
+        host=host,
+    )
+
+
+def _nic(described: Nic, before: list[Nic], wish: NetworkWish) -> Nic:
+    position = max((nic.position for nic in before), default=-1) + 1
+    return msgspec.structs.replace(described, position=position, tag=wish.tag, owned=wish.port_id is None)
+
+
+def detach(ctx: Context, server: Server, port_id: str) -> None:
+    """Write down that a card is to be pulled out; raises InterfaceNotFound and WrongState."""
+
+    def write(tx: Transaction) -> None:
+        nic = rows.by_port(tx, port_id)
+        if nic is None or nic.server_id != server.id:
+            raise InterfaceNotFound(server.id, port_id)
+        present = servers.begin(tx, ctx, server.id, states.DETACH_INTERFACE)
+        states.host_of(present)
+        servers.rows.update(tx, server.id, revision=present.revision + 1)
+        tasks.start(
+            tx,
+            jobs.DETACH_INTERFACE,
+            jobs.InterfaceDetach(server.id, port_id),
+            resource=jobs.of(server.id),
+            ctx=ctx,
+        )
+
+    ctx.db.run(write)
+
+
+# --- security groups --------------------------------------------------------------------------------
+
+
+def security_groups(ctx: Context, server: Server) -> list[network.SecurityGroup]:
+    """Return the security groups of a server's ports."""
+    ports = network.list_ports(ctx.as_service(), [server.id])
+    ids = {group: None for port in ports for group in port.security_groups}
+    return network.list_security_groups(ctx.as_service(), ids)
+
+
+def change_group(ctx: Context, server: Server, name: str, *, add: bool) -> None:
+    """Add a security group to a server's ports, or take it from them; raises NotFound."""
+    (group_id,) = network.security_group_ids(ctx, server.project_id, [name])
+    ports = network.list_ports(ctx.as_service(), [server.id])
+    touched = [port for port in ports if (group_id in port.security_groups) != add]
+    if not add and not touched:
+        raise errors.NotFound(f"Security group {name} not associated with the instance {server.id}")
+    for port in touched:
+        wanted: list[str] = [group for group in port.security_groups if group != group_id]
+        changes: dict[str, Any] = {"security_groups": [*wanted, group_id] if add else wanted}
+        network.update_port(ctx.as_service(), port.id, changes)
+    nics.refresh(ctx, [server.id])

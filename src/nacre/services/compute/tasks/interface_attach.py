@@ -1,0 +1,62 @@
+"""Plug a network card into a server whose port exists already; if the host cannot, the port goes again."""
+
+from __future__ import annotations
+
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.tasks import Failure, Run
+from nacre.services.compute import rpc
+from nacre.services.compute.app import actions, nics, specs, states
+from nacre.services.compute.app.jobs import ATTACH_INTERFACE, InterfaceAttach
+from nacre.services.compute.db import actions as action_rows
+from nacre.services.compute.db import nics as rows
+from nacre.services.compute.db import servers
+from nacre.services.compute.errors import ServerSuperseded
+
+EVENT = "compute_attach_interface"
+PLUG_SECONDS = 90.0
+
+
+def take_back(ctx: Context, run: Run[InterfaceAttach]) -> None:
+    """Give the port up and forget the card."""
+    nic = ctx.db.read(rows.by_port, run.input.port_id)
+    if nic is not None and nic.server_id == run.input.server_id:
+        nics.let_go(ctx, nic.port_id, owned=nic.owned)
+        ctx.db.run(rows.delete, nic.server_id, nic.port_id)
+
+
+@ATTACH_INTERFACE.step(undo=take_back)
+def plug(ctx: Context, run: Run[InterfaceAttach]) -> None:
+    """Have the host plug the card into the guest."""
+    server_id, port_id = run.input.server_id, run.input.port_id
+
+    def begin(tx: Transaction) -> tuple[servers.Server, rows.Nic]:
+        server, nic = servers.get(tx, server_id), rows.by_port(tx, port_id)
+        if nic is None:
+            raise ServerSuperseded(f"Port {port_id} is gone.")
+        actions.begin(tx, ctx, server_id, EVENT, server.host)
+        return server, nic
+
+    server, nic = ctx.db.run(begin)
+    host = states.host_of(server)
+    message = rpc.AttachNic(
+        command_id=f"plug-{run.job.id}",
+        server_id=server_id,
+        revision=server.revision,
+        nic=specs.nic_spec(nic),
+    )
+    ctx.bus.call(rpc.host_topic(host), rpc.ATTACH_NIC, message, deadline_seconds=PLUG_SECONDS)
+    nics.refresh(ctx, [server_id])
+    ctx.db.run(actions.end, ctx, server_id, EVENT, host=host)
+
+
+@ATTACH_INTERFACE.on_failure
+def give_up(ctx: Context, run: Run[InterfaceAttach], failure: Failure) -> None:
+    """Say why the card is not there."""
+
+    def write(tx: Transaction) -> None:
+        if servers.find(tx, run.input.server_id) is not None:
+            action_rows.add_fault(tx, run.input.server_id, 500, failure.message, failure.detail)
+            actions.end(tx, ctx, run.input.server_id, EVENT, failure=failure.message, detail=failure.detail)
+
+    ctx.db.run(write)
