@@ -1,0 +1,1 @@
+"""Decisions of the network service: what may happen, and what is written down."""

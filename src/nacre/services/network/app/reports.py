@@ -1,0 +1,97 @@
+"""What hosts report: that they live, and which ports and routers work there.
+
+A port becomes ACTIVE when its host says so, and others are told by the event `network.port.up`; who
+misses the event sees the status.  Reports may come twice and late; one about a port that is bound
+elsewhere by now does not count.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from nacre.kernel import events
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.services.network import rpc
+from nacre.services.network.app.news import News, write
+from nacre.services.network.db import floating_ips, hosts, ports, presences, routers
+from nacre.services.network.db.hosts import DHCP_AGENT, L3_AGENT, SWITCH_AGENT
+from nacre.services.network.db.ports import ACTIVE, DOWN, Port
+
+PORT_UP, PORT_DOWN = "network.port.up", "network.port.down"
+
+
+def hear_host(ctx: Context, report: rpc.HostReport) -> None:
+    """Note a heartbeat."""
+    write(ctx, _hear_host, report)
+
+
+def _hear_host(tx: Transaction, news: News, report: rpc.HostReport) -> None:
+    before = hosts.find(tx, report.host)
+    now = tx.now()
+    hosts.record(
+        tx,
+        {
+            "host": report.host, "driver": report.driver, "protocol": report.protocol,
+            "capabilities": report.capabilities, "physical_networks": report.physical_networks,
+            "missing": [msgspec.structs.asdict(each) for each in report.missing], "errors": report.errors,
+            "tunnel_ip": report.tunnel_ip, "revision": report.revision,
+            "interval_seconds": max(round(report.interval_seconds), 1), "reported_ports": report.ports,
+            "reported_networks": report.networks, "reported_routers": report.routers,
+            "started_at": _moment(report.started_at, now), "heard_at": now, "created_at": now,
+        },
+    )  # fmt: skip
+    if before is None or before.capabilities != report.capabilities:
+        hosts.ensure_agents(tx, report.host, _agent_types(report))
+    if before is not None and before.tunnel_ip != report.tunnel_ip:
+        _announce_tunnel(tx, news, report.host)
+
+
+def _moment(text: str, otherwise: datetime) -> datetime:
+    """Read a moment as an agent wrote it; one that cannot be read is as good as none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return otherwise
+    return moment if moment.tzinfo else otherwise
+
+
+def _agent_types(report: rpc.HostReport) -> list[str]:
+    types = [SWITCH_AGENT]
+    if "dhcp" in report.capabilities:
+        types.append(DHCP_AGENT)
+    if "routers" in report.capabilities:
+        types.append(L3_AGENT)
+    return types
+
+
+def _announce_tunnel(tx: Transaction, news: News, host: str) -> None:
+    """Tell everybody who reaches this host by a tunnel that its address changed."""
+    carried = presences.of_host(tx, host)
+    for network_id in carried[presences.GUEST] | carried[presences.DHCP] | carried[presences.ROUTER]:
+        news.network(network_id)
+    for port in ports.bound_to(tx, host):
+        news.port(port)
+
+
+def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
+    """Note what works on a host, and tell whoever waits for it."""
+    up, down = ctx.db.run(_hear_ports, report)
+    for name, changed in ((PORT_UP, up), (PORT_DOWN, down)):
+        for port in changed:
+            payload = {"port_id": port.id, "device_id": port.device_id, "host": report.host}
+            events.publish(ctx, name, payload)
+
+
+def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], list[Port]]:
+    up = ports.record_status(tx, report.host, [each.id for each in report.ports if each.up], ACTIVE)
+    down: list[Port] = []
+    for status in report.ports:
+        if not status.up:
+            down += ports.record_status(tx, report.host, [status.id], DOWN, status.error)
+    here = set(routers.on_host(tx, report.host)) if report.routers else set()
+    for router in report.routers:
+        if router.id in here:
+            routers.record_status(tx, report.host, router.id, router.error)
+            floating_ips.record_statuses(tx, router.id, router.floating_ip_ids if router.up else ())
+    return up, down

@@ -1,0 +1,187 @@
+"""What one host must know: its view of the cloud, whole or what changed since it last asked.
+
+A view follows from what the host carries.  Carrying something means looking at scopes of the log:
+
+    its own name                    its guests' ports, its routers
+    a network that it carries       the network
+    … and every port of it, if      the host runs its DHCP, routes for it, or reaches it by tunnels
+    a security group of its ports   the group's rules
+    a group that those rules name   the group's members
+
+So an answer has three sources: rows that were logged under these scopes since the last answer, all rows of
+scopes that the host did not look at before, and all rows of scopes that it looks at no more (those are
+taken back, unless another scope still shows them).  Which scopes it knows of, and since when, is kept in
+`told_scopes`; the revision with which it asks next says what it really heard.
+"""
+
+import msgspec
+
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.services.network import rpc
+from nacre.services.network.app import specs
+from nacre.services.network.db import changes, networks, ports, presences, routers, security_groups
+from nacre.services.network.db.changes import GROUP, HOST, MEMBERS, NEIGHBOUR, NETWORK, PORT, PORTS, ROUTER
+from nacre.services.network.db.ports import Port
+
+Scopes = set[tuple[str, str]]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a host carries now."""
+
+    host: str
+    networks: frozenset[str]
+    wide_networks: frozenset[str]
+    groups: frozenset[str]
+    remote_groups: frozenset[str]
+
+    def scopes(self) -> Scopes:
+        """Return the scopes of the log that this makes the host look at."""
+        return {
+            (HOST, self.host),
+            *((NETWORK, id) for id in self.networks),
+            *((PORTS, id) for id in self.wide_networks),
+            *((GROUP, id) for id in self.groups),
+            *((MEMBERS, id) for id in self.remote_groups),
+        }
+
+    def shows(self, port: Port) -> bool:
+        """Tell whether the host must know a port's addresses."""
+        return port.network_id in self.wide_networks or not self.remote_groups.isdisjoint(
+            port.security_groups
+        )
+
+
+class Rows(msgspec.Struct):
+    """Ids of rows that an answer is about; whether they are in the view is seen when they are read."""
+
+    ports: set[str]
+    routers: set[str]
+    networks: set[str]
+    groups: set[str]
+    neighbours: set[str]
+
+
+def answer(ctx: Context, request: rpc.HostChangesRequest) -> rpc.HostChanges:
+    """Return what changed for a host since a revision."""
+    if ctx.db.read(changes.is_open):
+        ctx.db.run(changes.stamp)
+    reply = ctx.db.read(_steady_answer, request.host, request.since_revision)
+    return reply or ctx.db.run(_answer, request.host, request.since_revision)
+
+
+def _view(tx: Transaction, host: str) -> View:
+    carried = presences.of_host(tx, host)
+    guests = carried[presences.GUEST]
+    serving = carried[presences.DHCP] | carried[presences.ROUTER]
+    tunnelled = networks.of_kind(tx, guests, presences.TUNNELLED)
+    groups = carried[presences.GROUP]
+    return View(
+        host,
+        frozenset(guests | serving),
+        frozenset(serving | tunnelled),
+        frozenset(groups),
+        frozenset(security_groups.remote_group_ids(tx, groups)),
+    )
+
+
+def _steady_answer(tx: Transaction, host: str, since: int) -> rpc.HostChanges | None:
+    """Answer without writing, where the host's scopes are what it was told they are; else None."""
+    log, view = changes.log(tx), _view(tx, host)
+    told = changes.told(tx, host)
+    if since == 0 or not log.floor <= since <= log.revision:
+        return None
+    if {(each.scope, each.scope_id) for each in told if each.parted is None} != view.scopes():
+        return None
+    return _changes(tx, view, told, since, log.revision)
+
+
+def _answer(tx: Transaction, host: str, since: int) -> rpc.HostChanges:
+    """Note what the host looks at from now on, and answer."""
+    changes.stamp(tx)
+    log, view = changes.log(tx), _view(tx, host)
+    full = since == 0 or not log.floor <= since <= log.revision
+    told = changes.told(tx, host)
+    known = {(each.scope, each.scope_id) for each in told if each.parted is None}
+    scopes = view.scopes()
+    changes.tell(tx, host, sorted(scopes - known), log.revision)
+    changes.part(tx, host, sorted(known - scopes), log.revision)
+    changes.forget_parted(tx, host, since)
+    if full:
+        return _whole(tx, view, log.revision)
+    return _changes(tx, view, changes.told(tx, host), since, log.revision)
+
+
+def _whole(tx: Transaction, view: View, revision: int) -> rpc.HostChanges:
+    """Return everything that a host must know."""
+    neighbours = ports.neighbours(tx, network_ids=view.wide_networks, group_ids=view.remote_groups)
+    return rpc.HostChanges(
+        revision=revision,
+        full=True,
+        networks=specs.networks(tx, view.networks, view.host),
+        ports=specs.ports(tx, ports.bound_to(tx, view.host)),
+        routers=specs.routers(tx, routers.on_host(tx, view.host), view.host),
+        security_groups=specs.security_groups(tx, view.groups),
+        neighbours=specs.neighbours(tx, neighbours, view.host),
+    )
+
+
+def _changes(
+    tx: Transaction, view: View, told: list[changes.Told], since: int, revision: int
+) -> rpc.HostChanges:
+    """Return the rows that a host must read again, and those that are not its business any more."""
+    logged: dict[str, set[str]] = {}
+    for each in told:
+        if each.parted is None or each.parted > since:
+            logged.setdefault(each.scope, set()).add(each.scope_id)
+    found = changes.since(tx, since, logged)
+    rows = Rows(*(set(found.get(kind, ())) for kind in (PORT, ROUTER, NETWORK, GROUP, NEIGHBOUR)))
+    _add_new_and_old_scopes(tx, rows, told, since)
+    return _read(tx, view, rows, revision)
+
+
+def _add_new_and_old_scopes(tx: Transaction, rows: Rows, told: list[changes.Told], since: int) -> None:
+    """Add everything in scopes that a host began or ceased to look at after a revision."""
+    turned: dict[str, set[str]] = {}
+    for each in told:
+        if each.joined > since or (each.parted is not None and each.parted > since):
+            turned.setdefault(each.scope, set()).add(each.scope_id)
+    rows.networks |= turned.get(NETWORK, set())
+    rows.groups |= turned.get(GROUP, set())
+    rows.neighbours |= ports.neighbour_ids(
+        tx, network_ids=turned.get(PORTS, ()), group_ids=turned.get(MEMBERS, ())
+    )
+
+
+def _read(tx: Transaction, view: View, rows: Rows, revision: int) -> rpc.HostChanges:
+    """Read rows as they are now, and tell those in the view from those that left it."""
+    own = [
+        port
+        for port in ports.find_many(tx, rows.ports)
+        if port.is_guests and port.is_bound and port.host == view.host
+    ]
+    network_specs = specs.networks(tx, rows.networks & view.networks, view.host)
+    router_specs = specs.routers(tx, rows.routers, view.host)
+    group_specs = specs.security_groups(tx, rows.groups & view.groups)
+    shown = [port for port in ports.find_many(tx, rows.neighbours) if view.shows(port)]
+    return rpc.HostChanges(
+        revision=revision,
+        full=False,
+        networks=network_specs,
+        ports=specs.ports(tx, own),
+        routers=router_specs,
+        security_groups=group_specs,
+        neighbours=specs.neighbours(tx, shown, view.host),
+        removed=rpc.Removed(
+            networks=_missing(rows.networks, network_specs),
+            ports=_missing(rows.ports, own),
+            routers=_missing(rows.routers, router_specs),
+            security_groups=_missing(rows.groups, group_specs),
+            neighbours=_missing(rows.neighbours, shown),
+        ),
+    )
+
+
+def _missing(wanted: set[str], found: object) -> tuple[str, ...]:
+    return tuple(sorted(wanted - {row.id for row in found}))  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""What the network service remembers: tables, and queries by noun."""

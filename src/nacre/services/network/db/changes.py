@@ -1,0 +1,150 @@
+"""The log of what changed, filed under whom it concerns.
+
+    scope     scope_id    row
+    host      a host      a guest's port or a router there
+    network   a network   the network itself: its subnets, its tunnels, its DHCP server
+    ports     a network   a port of it
+    group     a group     the group's rules
+    members   a group     a port that is in it, or was
+
+Revisions are given out when somebody asks, not when something is written.  A transaction that writes only
+adds rows without a revision; whoever asks first gives all committed ones the next revision.  So a slow
+transaction can never slip its change in below a revision that a host has already seen, and writers
+do not queue at a counter.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import func, select
+
+from nacre.kernel.db import Transaction
+from nacre.services.network.db import standard
+from nacre.services.network.db.tables import change_log, changes, told_scopes
+
+HOST, NETWORK, PORTS, GROUP, MEMBERS = "host", "network", "ports", "group", "members"
+PORT, ROUTER, NEIGHBOUR = "port", "router", "neighbour"
+THE_LOG = 1
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A row changed that concerns a scope."""
+
+    scope: str
+    scope_id: str
+    kind: str
+    row_id: str
+
+
+class Log(msgspec.Struct, frozen=True):
+    """Where the log stands: the newest revision, and the one before which it is forgotten."""
+
+    revision: int
+    floor: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A scope that a host was told to look at, from one revision on, perhaps until another."""
+
+    scope: str
+    scope_id: str
+    joined: int
+    parted: int | None
+
+
+def record(tx: Transaction, rows: Iterable[Change]) -> None:
+    """Note changes; their revision is given out later."""
+    now = tx.now()
+    tx.insert_all(
+        changes,
+        [
+            {
+                "scope": row.scope, "scope_id": row.scope_id, "kind": row.kind, "row_id": row.row_id,
+                "revision": None, "at": now,
+            }
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def is_open(tx: Transaction) -> bool:
+    """Tell whether there are changes that have no revision yet."""
+    return tx.exists(select(changes.c.id).where(changes.c.revision.is_(None)))
+
+
+def stamp(tx: Transaction) -> None:
+    """Give the next revision to all changes that have none."""
+    revision = advance(tx)
+    tx.update(changes, changes.c.revision.is_(None), {"revision": revision})
+
+
+def advance(tx: Transaction) -> int:
+    """Take the next revision; others who want one wait until this transaction ends."""
+    if not tx.update(change_log, THE_LOG, {"revision": change_log.c.revision + 1}):
+        tx.insert_if_absent(change_log, {"id": THE_LOG, "revision": 1, "floor": 0})
+        tx.update(change_log, THE_LOG, {"revision": change_log.c.revision + 1})
+    return int(tx.scalar(select(change_log.c.revision).where(change_log.c.id == THE_LOG)))
+
+
+def log(tx: Transaction) -> Log:
+    """Return where the log stands."""
+    found = tx.find(select(change_log).where(change_log.c.id == THE_LOG), Log)
+    return found or Log(1, 0)
+
+
+def since(tx: Transaction, revision: int, scopes: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return what changed after a revision in these scopes: kind → ids of rows."""
+    found: dict[str, set[str]] = {}
+    for scope, ids in scopes.items():
+        for some in standard.chunks(ids):
+            query = select(changes.c.kind, changes.c.row_id).where(
+                changes.c.scope == scope, changes.c.scope_id.in_(some), changes.c.revision > revision
+            )
+            for kind, row_id in standard.rows(tx, query.distinct()):
+                found.setdefault(kind, set()).add(row_id)
+    return found
+
+
+def prune(tx: Transaction, before: datetime) -> int:
+    """Forget changes older than a moment; hosts that saw less are told everything."""
+    old = (changes.c.at < before) & changes.c.revision.is_not(None)
+    newest = tx.scalar(select(func.max(changes.c.revision)).where(old))
+    if newest is None:
+        return 0
+    tx.update(change_log, THE_LOG, {"floor": newest})
+    return tx.delete(changes, changes.c.revision <= newest)
+
+
+# --- what each host was told to look at -------------------------------------------------------------------
+
+
+def told(tx: Transaction, host: str) -> list[Told]:
+    """Return the scopes that a host was told of."""
+    return tx.all(select(told_scopes).where(told_scopes.c.host == host), Told)
+
+
+def tell(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision: int) -> None:
+    """Note that a host looks at further scopes from a revision on."""
+    for scope, scope_id in scopes:
+        tx.delete(told_scopes, (host, scope, scope_id))
+        tx.insert(
+            told_scopes,
+            {"host": host, "scope": scope, "scope_id": scope_id, "joined": revision, "parted": None},
+        )
+
+
+def part(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision: int) -> None:
+    """Note that a host looks at these scopes no more, from a revision on."""
+    for scope, scope_id in scopes:
+        tx.update(told_scopes, (host, scope, scope_id), {"parted": revision})
+
+
+def forget_parted(tx: Transaction, host: str, until: int) -> None:
+    """Drop scopes that a host is known to have left."""
+    tx.delete(told_scopes, (told_scopes.c.host == host) & (told_scopes.c.parted <= until))
+
+
+def forget_host(tx: Transaction, host: str) -> None:
+    """Forget what a host was told."""
+    tx.delete(told_scopes, told_scopes.c.host == host)

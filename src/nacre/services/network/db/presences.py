@@ -1,0 +1,97 @@
+"""Which hosts carry what: one row for "this host has something of this network" or "of this group".
+
+    guest    a guest's port of the network `id` is bound there
+    dhcp     the host runs DHCP for the network `id`
+    router   a router that runs there has a leg on the network `id`
+    group    a bound port there is in the security group `id`
+
+The rows spare us to look through ten thousand ports to learn whom a change concerns.  Appearing and fading
+lock the row first, so that one transaction's first port and another's last one cannot miss each other.
+"""
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import select
+
+from nacre.kernel.db import Transaction
+from nacre.services.network.db import standard
+from nacre.services.network.db.tables import networks, presences, security_group_rules
+
+GUEST, DHCP, ROUTER, GROUP = "guest", "dhcp", "router", "group"
+ON_NETWORK = (GUEST, DHCP, ROUTER)
+TUNNELLED = "vxlan"
+
+
+def appear(tx: Transaction, kind: str, id: str, host: str) -> bool:
+    """Note that a host carries something now; tells whether that is new."""
+    if tx.lock(presences, (kind, id, host)):
+        return False
+    new = tx.insert_if_absent(presences, {"kind": kind, "id": id, "host": host})
+    if not new:
+        tx.lock(presences, (kind, id, host))
+    return new
+
+
+def fade(tx: Transaction, kind: str, id: str, host: str, still: Callable[[], bool]) -> bool:
+    """Note that a host carries something no more, unless it still does; tells whether it faded."""
+    if not tx.lock(presences, (kind, id, host)) or still():
+        return False
+    tx.delete(presences, (kind, id, host))
+    return True
+
+
+def forget(tx: Transaction, id: str) -> None:
+    """Drop what is known of a network or group that goes."""
+    tx.delete(presences, presences.c.id == id)
+
+
+def of_host(tx: Transaction, host: str) -> dict[str, set[str]]:
+    """Return what a host carries: kind → ids."""
+    found: dict[str, set[str]] = {GUEST: set(), DHCP: set(), ROUTER: set(), GROUP: set()}
+    query = select(presences.c.kind, presences.c.id).where(presences.c.host == host)
+    for kind, id in standard.rows(tx, query):
+        found[kind].add(id)
+    return found
+
+
+def hosts_of(tx: Transaction, kinds: Iterable[str], ids: Iterable[str]) -> set[str]:
+    """Return the hosts that carry any of these things."""
+    found: set[str] = set()
+    for some in standard.chunks(ids):
+        query = select(presences.c.host).where(presences.c.kind.in_(list(kinds)), presences.c.id.in_(some))
+        found.update(tx.scalars(query.distinct()))
+    return found
+
+
+def carriers(tx: Transaction, network_ids: Iterable[str]) -> dict[str, set[str]]:
+    """Return the hosts that carry each network, for whatever reason."""
+    found: dict[str, set[str]] = {}
+    for some in standard.chunks(network_ids):
+        query = select(presences.c.id, presences.c.host)
+        query = query.where(presences.c.kind.in_(ON_NETWORK), presences.c.id.in_(some))
+        for network_id, host in standard.rows(tx, query):
+            found.setdefault(network_id, set()).add(host)
+    return found
+
+
+def hosts_with_neighbours(tx: Transaction, network_ids: Iterable[str]) -> set[str]:
+    """Return the hosts that must know every port of these networks: for DHCP, routing, or tunnels."""
+    found = hosts_of(tx, (DHCP, ROUTER), network_ids)
+    tunnelled: list[str] = []
+    for some in standard.chunks(network_ids):
+        query = select(networks.c.id).where(networks.c.id.in_(some), networks.c.kind == TUNNELLED)
+        tunnelled += tx.scalars(query)
+    return found | hosts_of(tx, (GUEST,), tunnelled)
+
+
+def hosts_with_remote(tx: Transaction, group_ids: Iterable[str]) -> set[str]:
+    """Return the hosts whose ports' rules name any of these groups as remote."""
+    found: set[str] = set()
+    for some in standard.chunks(group_ids):
+        query = (
+            select(presences.c.host)
+            .join(security_group_rules, security_group_rules.c.security_group_id == presences.c.id)
+            .where(presences.c.kind == GROUP, security_group_rules.c.remote_group_id.in_(some))
+        )
+        found.update(tx.scalars(query.distinct()))
+    return found

@@ -1,0 +1,1 @@
+"""What the network service does by itself, for ever: one reconciler per file."""
