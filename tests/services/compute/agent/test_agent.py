@@ -124,7 +124,7 @@ def test_a_removed_server_leaves_no_record(agent, control: ControlPlane, tmp_pat
     spec = make_spec()
     control.ensure(spec)
     assert control.do(rpc.REMOVE_SERVER, spec.id, command_id="r-1").fault is None
-    assert not list((tmp_path / "agent" / "servers").iterdir())
+    assert not list((tmp_path / "agent" / "records").iterdir())
     assert not list((tmp_path / "simulated" / "machines").iterdir())
     status = control.inspect(spec.id)
     assert status.state is State.MISSING
@@ -307,7 +307,7 @@ def test_secrets_are_not_shown_and_tickets_not_kept(agent, control: ControlPlane
     spec = make_spec(config_drive={"openstack/latest/meta_data.json": b'{"admin_pass": "s3cret"}'})
     assert "s3cret" not in repr(rpc.EnsureServer(command_id="c", spec=spec))
     control.ensure(spec)
-    record = (tmp_path / "agent" / "servers" / f"{spec.id}.json").read_text()
+    record = (tmp_path / "agent" / "records" / f"{spec.id}.json").read_text()
     assert "X-Ticket" not in record
     ask = {"command_id": "p", "server_id": spec.id}
     control.send(rpc.SET_PASSWORD, rpc.SetPassword(password="hunter22", **ask))
@@ -376,7 +376,7 @@ def test_an_unreadable_record_does_not_stop_the_agent(
     spec = make_spec()
     control.ensure(spec)
     first.stop()
-    path = tmp_path / "agent" / "servers" / f"{spec.id}.json"
+    path = tmp_path / "agent" / "records" / f"{spec.id}.json"
     path.write_bytes(path.read_bytes()[:40])
     make_agent()
     assert control.inspect(spec.id).state is State.RUNNING

@@ -173,6 +173,27 @@ def test_a_config_drive_is_found_by_its_label(site: Site) -> None:
         site.driver.ensure(site.make_spec(config_drive={"../../etc/cron.d/x": b"boo"}), Attempt())
 
 
+@pytest.mark.parametrize("daemons", ["alive", "dead", "dead for good"])
+def test_purge_leaves_nothing_on_the_host(daemons: str) -> None:
+    with open_site("libvirt") as site:
+        site.build(nics=(site.make_nic(),))
+        site.build(power=rpc.Power.SUSPENDED)
+        site.driver.close()
+        if daemons != "alive":
+            for daemon in ("libvirtd", "virtlogd"):
+                os.kill(site.driver.private.pid(daemon), signal.SIGKILL)
+        if daemons == "dead for good":
+            site.netns, kept = "gone-for-good", site.netns
+        for _ in range(2):
+            site.make_driver().purge()
+            assert processes(str(site.state_dir)) == []
+            assert list(site.state_dir.iterdir()) == []
+        if daemons == "dead for good":
+            site.netns = kept
+        site.reopen()
+        assert site.driver.inspect() == {}
+
+
 # --- images ---
 
 

@@ -33,8 +33,8 @@ OWN = "agent:"
 OWN_ATTEMPTS = 12
 LONGEST_PAUSE_SECONDS = 60.0
 
-#: How often a command looks whether the driver is connected by now.
-CLOSED_SECONDS = 0.5
+#: How long a command waits for the driver to be connected; `Commands.open` ends the wait.
+CLOSED_SECONDS = 3600.0
 
 SUPERSEDED = "The server is being removed."
 
@@ -53,7 +53,7 @@ class Commands:
     ) -> None:
         self._host, self._verbs = host, verbs
         self._records, self._lanes, self._watch, self._clock = records, lanes, watch, clock
-        self.open = False  # set once the driver is connected; until then accepted commands wait
+        self._open = False  # until the driver is connected, accepted commands wait
         self._lock = threading.Lock()
         self._first: dict[str, tuple[float, int]] = {}  # command id -> first try (monotonic), tries
         self._waiting: dict[str, list[Future[rpc.Outcome]]] = {}  # command id -> who waits for its end
@@ -164,6 +164,12 @@ class Commands:
                 log.info("Resuming %s of server %s", pending.verb, record.server_id)
                 self._queue(record.server_id, pending.command_id)
 
+    def open(self) -> None:
+        """Begin to work: the driver is connected."""
+        self._open = True
+        for record in self._records.all():
+            self._lanes.kick(record.server_id)
+
     # --- in the server's lane ---
 
     def _queue(self, server_id: str, command_id: str) -> None:
@@ -171,7 +177,7 @@ class Commands:
 
     def _turn(self, server_id: str, command_id: str) -> float | None:
         """Work on one command; return the seconds to wait when it is not done."""
-        if not self.open:
+        if not self._open:
             return CLOSED_SECONDS
         record = self._records.get(server_id)
         pending = next((p for p in record.pending if p.command_id == command_id), None) if record else None

@@ -66,7 +66,7 @@ class ComputeAgent:
         self._clock = clock or Clock()
         self._boot_id = boot_id or BOOT_ID.read_text().strip()
         self._started_at = self._clock.now()
-        self._records = Records(state_dir / "servers")
+        self._records = Records(state_dir / "records")
         self._lanes = Lanes(workers=self._options.workers, name=f"compute-{host}")
         self._snapshots = Snapshots(state_dir / "snapshots", transfers or HttpTransfers())
         self.watch = Watch(host, bus, driver, self._records, self._lanes, self._clock)
@@ -164,7 +164,7 @@ class ComputeAgent:
             self._resume_after_boot()  # before looking: what is off now was not switched off by its guest
             self._opened = True
         self.watch.observe(None)
-        self._commands.open = True
+        self._commands.open()
         self.ready.set()
         self._report_host()
 

@@ -78,7 +78,7 @@ class ServerFiles:
         """Return what the files were made from; nothing for a server that is new."""
         try:
             return msgspec.json.decode(self.record.read_bytes(), type=Made)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
             return Made()
 
     def note(self, made: Made) -> None:
@@ -91,17 +91,17 @@ class Disks:
     """Makes and removes the files of all servers."""
 
     def __init__(self, directory: Path, images: ImageCache) -> None:
-        self._directory, self.images = directory, images
+        self.directory, self.images = directory, images
 
     def prepare(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.images.prepare()
 
     def files(self, server_id: str) -> ServerFiles:
         """Return where a server's files are."""
         if not server_id or "/" in server_id or server_id.startswith("."):
             raise BadRequest(f"{server_id!r} is not an id of a server.")
-        return ServerFiles(self._directory / server_id)
+        return ServerFiles(self.directory / server_id)
 
     def ensure(self, spec: rpc.ServerSpec, tell: Callable[[str], None]) -> ServerFiles:
         """Make what is missing or was made from something else.  The server must not run."""
@@ -142,7 +142,7 @@ class Disks:
     def sweep(self, unused_seconds: float) -> list[str]:
         """Remove base images that no server stands on."""
         used: set[Path] = set()
-        for directory in self._directory.iterdir():
+        for directory in self.directory.iterdir():
             made = ServerFiles(directory).made()
             used |= {Path(path) for path in (made.base, made.kernel, made.ramdisk, made.rescue_base) if path}
         return self.images.sweep(used, unused_seconds)

@@ -7,6 +7,7 @@ and `connection` (the daemons).
 """
 
 import logging
+import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import libvirt
 
-from nacre.kernel.errors import Unavailable
+from nacre.kernel.errors import NacreError, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Events, Observed
 from nacre.services.compute.agent.drivers.libvirt import measures
@@ -44,6 +45,16 @@ LIFECYCLE = {
     libvirt.VIR_DOMAIN_EVENT_SHUTDOWN: "shutting down",
     libvirt.VIR_DOMAIN_EVENT_CRASHED: "crashed",
 }
+
+
+class Deaf:
+    """Hears no events."""
+
+    def server_changed(self, server_id: str, reason: str = "") -> None:
+        pass
+
+    def host_changed(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,31 @@ class LibvirtDriver(Driver):
         if idle:
             self.private.stop()
         self._events = None
+
+    def purge(self) -> None:
+        """Remove every server of this host, end the daemons, and remove all that the driver ever wrote.
+
+        May be repeated, and works on a host whose daemons cannot be started any more.
+        """
+        if self.private.guests():
+            try:
+                self.open(Deaf())
+                for server_id in self.inspect():
+                    self.remove(server_id)
+            except NacreError as error:
+                log.warning("Ending guests without libvirt: %s (%s)", error, error.detail)
+        self.connection.close()
+        self.private.end_guests()
+        self.private.stop()
+        for directory in (
+            self.private.directory,
+            self._disks.directory,
+            self._disks.images.directory,
+            self._vnc,
+        ):
+            if directory.exists():
+                shutil.rmtree(directory)
+        (self.state_dir / "kvm.json").unlink(missing_ok=True)
 
     def host_status(self, host: str) -> rpc.HostStatus:
         return measures.host_status(

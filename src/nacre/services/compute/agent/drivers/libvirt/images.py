@@ -44,14 +44,14 @@ class ImageCache:
     """The base images below one directory."""
 
     def __init__(self, directory: Path, transfers: Transfers) -> None:
-        self._directory, self._transfers = directory, transfers
+        self.directory, self._transfers = directory, transfers
         self._lock = threading.Lock()
         self._fetching: dict[str, threading.Lock] = {}
 
     def prepare(self) -> None:
         """Make the directory, and remove what an earlier agent fetched half."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        for path in self._directory.glob("*.part"):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for path in self.directory.glob("*.part"):
             path.unlink(missing_ok=True)
 
     def get(self, image: rpc.ImageSource, tell: Callable[[str], None]) -> Base:
@@ -62,7 +62,7 @@ class ImageCache:
                 f"Image {image.image_id} has the disk format {image.disk_format}; "
                 f"this host boots {', '.join(STORED_AS)}."
             )
-        path = self._directory / f"{_key(image)}.{stored}"
+        path = self.directory / f"{_key(image)}.{stored}"
         with self._alone(path.name):
             if not path.exists():
                 self._fetch(image, path, stored, tell)
@@ -73,13 +73,13 @@ class ImageCache:
     def names(self) -> list[str]:
         """Name the images that are here."""
         with suppress(FileNotFoundError):
-            return sorted({path.name.partition("_")[0] for path in self._directory.iterdir()})
+            return sorted({path.name.partition("_")[0] for path in self.directory.iterdir()})
         return []
 
     def sweep(self, used: Collection[Path], unused_seconds: float) -> list[str]:
         """Remove bases that no disk stands on and that nobody asked for lately."""
         removed = []
-        for path in self._directory.iterdir():
+        for path in self.directory.iterdir():
             with self._alone(path.name):
                 if path in used or path.suffix == ".part" or not path.exists():
                     continue
