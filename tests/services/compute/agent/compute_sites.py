@@ -182,7 +182,8 @@ class Site:
     def leftovers(self, server_id: str) -> list[str]:
         """Name the files and processes that have to do with a server."""
         files = [str(path) for path in self.state_dir.rglob(f"*{server_id}*")]
-        return files + processes(server_id)
+        groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/machine/*{server_id}*")]
+        return files + groups + processes(server_id)
 
 
 class Reaper(threading.Thread):

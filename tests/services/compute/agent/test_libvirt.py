@@ -94,6 +94,18 @@ def test_a_killed_guest_is_told_and_is_crashed(site: Site) -> None:
     assert site.look(spec.id).state is State.RUNNING
 
 
+def test_a_guest_that_died_with_its_daemon_leaves_nothing(site: Site) -> None:
+    spec = site.build()
+    heard = site.events.hosts
+    guest, daemon = pid_of_guest(site, spec.id), site.driver.private.pid("libvirtd")
+    os.kill(daemon, signal.SIGKILL)
+    os.kill(guest, signal.SIGKILL)
+    site.events.wait(lambda: site.events.hosts > heard)
+    assert site.look(spec.id).state is State.CRASHED
+    site.driver.remove(spec.id)
+    assert site.leftovers(spec.id) == []
+
+
 def test_a_server_waits_for_its_tap_devices(site: Site) -> None:
     nic = rpc.NicSpec(
         port_id=ids.new_id(), tap_device=f"tap{ids.new_id()[:8]}", mac_address="fa:16:3e:00:00:01"
@@ -176,7 +188,7 @@ def test_a_config_drive_is_found_by_its_label(site: Site) -> None:
 @pytest.mark.parametrize("daemons", ["alive", "dead", "dead for good"])
 def test_purge_leaves_nothing_on_the_host(daemons: str) -> None:
     with open_site("libvirt") as site:
-        site.build(nics=(site.make_nic(),))
+        server = site.build(nics=(site.make_nic(),))
         site.build(power=rpc.Power.SUSPENDED)
         site.driver.close()
         if daemons != "alive":
@@ -188,6 +200,7 @@ def test_purge_leaves_nothing_on_the_host(daemons: str) -> None:
             site.make_driver().purge()
             assert processes(str(site.state_dir)) == []
             assert list(site.state_dir.iterdir()) == []
+            assert site.leftovers(server.id) == []
         if daemons == "dead for good":
             site.netns = kept
         site.reopen()

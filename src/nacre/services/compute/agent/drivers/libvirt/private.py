@@ -25,7 +25,7 @@ import uuid
 from pathlib import Path
 
 from nacre.kernel.errors import Unavailable
-from nacre.services.compute.agent.drivers.libvirt import enclosure
+from nacre.services.compute.agent.drivers.libvirt import cgroups, enclosure
 from nacre.services.compute.agent.drivers.libvirt.options import LibvirtOptions
 
 log = logging.getLogger(__name__)
@@ -68,20 +68,21 @@ class PrivateLibvirt:
             if (pid := self.pid(daemon)) is not None:
                 _end(pid, signal.SIGTERM)
 
-    def guests(self) -> list[int]:
-        """Return the process ids of the guests that run here, whether libvirtd runs or not."""
-        found = []
+    def guests(self) -> dict[str, int]:
+        """Return the guests that run here and their process ids, whether libvirtd runs or not."""
+        found = {}
         for file in (self.directory / "run" / "qemu").glob("server-*.pid"):
             with contextlib.suppress(OSError, ValueError):
                 pid = int(file.read_text())
                 if f"guest={file.stem}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(pid)
+                    found[file.stem] = pid
         return found
 
     def end_guests(self) -> None:
         """Pull the plug of all guests; only for a host that is to be empty."""
-        for pid in self.guests():
+        for name, pid in self.guests().items():
             _end(pid, signal.SIGKILL)
+            cgroups.clear(name)
 
     def pid(self, daemon: str) -> int | None:
         """Return the daemon's process id while it runs, and is ours rather than the machine's."""

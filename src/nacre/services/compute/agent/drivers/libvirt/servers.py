@@ -16,6 +16,7 @@ import libvirt
 from nacre.kernel.errors import Conflict, NotFound, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Later, Observed
+from nacre.services.compute.agent.drivers.libvirt import cgroups
 from nacre.services.compute.agent.drivers.libvirt.connection import Connection, meanings
 from nacre.services.compute.agent.drivers.libvirt.devices import Devices
 from nacre.services.compute.agent.drivers.libvirt.disks import Disks
@@ -171,6 +172,7 @@ class Servers:
                     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
                     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
                 )
+        cgroups.clear(domain_name(server_id))
         self._disks.remove(server_id)
         vnc_socket(self._host, server_id).unlink(missing_ok=True)
         log_of_guest = self._devices.private.directory / "log" / "qemu" / f"{domain_name(server_id)}.log"
