@@ -110,7 +110,7 @@ class Cloud:
                     where / "network",
                     self._settings,
                     config,
-                    metadata_url=self.process.public_url("metadata"),
+                    metadata_url="" if self._settings.simulated else self.process.public_url("metadata"),
                     metadata_secret=config.values("compute")["metadata_secret"],
                 )
             )
