@@ -5,7 +5,7 @@ from __future__ import annotations
 from nacre.kernel.config import Options
 
 
-class ComputeOptions(Options):
+class ComputeOptions(Options, frozen=True, kw_only=True):
     """What an operator may set; sizes and limits are those that OpenStack's users expect."""
 
     # quotas for projects that have no limits of their own; -1 = no limit

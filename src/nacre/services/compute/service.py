@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from nacre.kernel.http.api import Api, CatalogEntry
-from nacre.kernel.http.faults import Named
+from nacre.kernel.http.faults import Named, Page
 from nacre.kernel.service import Manifest
 from nacre.services.compute.api import (
+    aggregates,
     diagnostics,
     external_events,
     flavors,
+    groups,
+    hypervisors,
     instance_actions,
     keypairs,
+    metadata,
     server_actions,
     server_interfaces,
     server_metadata,
     server_tags,
     servers,
+    services,
     versions,
 )
 from nacre.services.compute.app import external_events as external_events_app
@@ -52,6 +57,10 @@ API = Api(
         instance_actions.routes,
         diagnostics.routes,
         external_events.routes,
+        groups.routes,
+        aggregates.routes,
+        services.routes,
+        hypervisors.routes,
     ),
     faults=Named(),
     versions=VERSIONS,
@@ -61,6 +70,15 @@ API = Api(
     catalog=CatalogEntry(type="compute", name="nova", path="/v2.1"),
 )
 
+METADATA = Api(
+    name="metadata",
+    port=8775,
+    prefix="metadata",
+    routes=(metadata.routes,),
+    faults=Page(),
+    max_body_bytes=metadata.LARGEST_BODY_BYTES,
+)
+
 STEPS = (
     server_build, server_delete, server_power, server_respec, server_snapshot, interface_attach, interface_detach,
 )  # fmt: skip
@@ -68,7 +86,7 @@ STEPS = (
 
 MANIFEST = Manifest(
     name="compute",
-    apis=(API,),
+    apis=(API, METADATA),
     policies=RULES,
     options=ComputeOptions,
     schema=SCHEMA,

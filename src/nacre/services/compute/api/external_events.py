@@ -32,9 +32,9 @@ routes = Routes("/v2.1/os-server-external-events")
 
 @routes.post(policy=rules.EXTERNAL_EVENTS, body=Each(EVENT, minimum=1), envelope="events")
 def create(req: Request, body: list[dict[str, Any]]) -> Response:
-    for event in body:
-        if req.version is not None and req.version < NAMES[event["name"]]:
-            raise Invalid("events/name", event["name"], f"{event['name']!r} is not one of {[*NAMES]!r}")
+    for told in body:
+        if req.version is not None and req.version < NAMES[told["name"]]:
+            raise Invalid("events/name", told["name"], f"{told['name']!r} is not one of {[*NAMES]!r}")
     heard = external_events.hear(req.ctx, body)
     if all(event.code == 404 for event in heard):
         raise NotFound("No instances found for any event")

@@ -7,7 +7,7 @@ from typing import Any
 from nacre.kernel.errors import NotFound
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
-from nacre.kernel.wire import UUID, Each, Object, OneOf, Str
+from nacre.kernel.wire import UUID, Check, Each, Object, OneOf, Str
 from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import server_views
@@ -18,7 +18,11 @@ from nacre.services.compute.db.servers import Server
 from nacre.services.network.client import Port
 
 _FIXED = Object({"ip_address": OneOf(IPV4, IPV6)}, required=("ip_address",))
-_INTERFACE = {"net_id": UUID, "port_id": UUID, "fixed_ips": Each(_FIXED, minimum=1, maximum=1)}
+_INTERFACE: dict[str, Check] = {
+    "net_id": UUID,
+    "port_id": UUID,
+    "fixed_ips": Each(_FIXED, minimum=1, maximum=1),
+}
 INTERFACE, TAGGED_INTERFACE = Object(_INTERFACE), Object({**_INTERFACE, "tag": TAG})
 GROUP = Object({"name": Str(1, 255)}, required=("name",))
 

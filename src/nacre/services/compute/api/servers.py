@@ -12,6 +12,7 @@ from nacre.kernel.wire import (
     UPDATE,
     UUID,
     Bool,
+    Check,
     Each,
     Enum,
     Int,
@@ -51,7 +52,7 @@ NAME = TrimmedName()
 PASSWORD = Str(0, 255)
 HOST = Str(1, 255, pattern=r"[a-zA-Z0-9._:-]+")
 FIXED_IP = OneOf(IPV4, IPV6)
-_NETWORK = {"fixed_ip": FIXED_IP, "port": Nullable(UUID), "uuid": UUID}
+_NETWORK: dict[str, Check] = {"fixed_ip": FIXED_IP, "port": Nullable(UUID), "uuid": UUID}
 NETWORKS = Each(Object(_NETWORK))
 TAGGED_NETWORKS = Each(Object({**_NETWORK, "tag": TAG}))
 NETWORKS_OR_WORD = OneOf(Enum("auto", "none"), NETWORKS)

@@ -19,6 +19,7 @@ from nacre.services.compute.db import hosts
 from nacre.services.compute.errors import HostRefused
 
 INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
+PLUG_SECONDS = 90.0
 ASK_AGAIN_SECONDS = 10.0
 """How long a lost report of a host delays us."""
 
@@ -73,6 +74,18 @@ def _remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | 
     message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
     answer = send(ctx, host, rpc.REMOVE_SERVER, message, "remove the server")
     return answer if isinstance(answer, Wait) else None
+
+
+def unplug(ctx: Context, host: str, message: rpc.DetachNic) -> None:
+    """Have a host pull a card out of a server, if it has both.  A host that is down is not waited for."""
+    try:
+        topic = rpc.host_topic(host)
+        ctx.bus.call(topic, rpc.DETACH_NIC, message, deadline_seconds=PLUG_SECONDS)
+    except errors.NotFound:
+        return
+    except errors.Unavailable:
+        if is_up(ctx, host):
+            raise
 
 
 def is_up(ctx: Context, host: str) -> bool:

@@ -114,7 +114,6 @@ def _port(ctx: Context, server: Server, wish: NetworkWish, host: str) -> network
         device_owner=owner,
         port_id=new_id(),
         fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
-        security_groups=network.security_group_ids(service, server.project_id, [nics.DEFAULT_GROUP]),
         host=host,
     )
 

@@ -106,7 +106,9 @@ def contents(guest: Guest) -> dict[str, bytes]:
 
 def network_data(guest: Guest) -> dict[str, Any]:
     """Return network_data.json: cards, addresses, and name servers."""
-    links, networks, services = [], [], []
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: list[dict[str, str]] = []
     for nic in guest.nics:
         link = nic.tap_device or f"tap{nic.port_id[:11]}"
         links.append(

@@ -127,16 +127,16 @@ def connect(ctx: Context, server: Server, host: str, attempt: int) -> list[netwo
 
     Raises Conflict and BadRequest as network says them, and what `refuse_unbound` says.
     """
-    service, groups = ctx.as_service(), None
-    ports = []
+    service, ports = ctx.as_service(), []
+    groups = None  # the project's default group
+    if server.security_groups != [DEFAULT_GROUP] and any(w.port_id is None for w in server.network_wishes):
+        groups = network.security_group_ids(service, server.project_id, server.security_groups)
     for place, wish in enumerate(server.network_wishes):
         if wish.port_id is not None:
             port = network.bind_port(
                 service, wish.port_id, host=host, device_id=server.id, device_owner=owner_of(server)
             )
         else:
-            if groups is None:
-                groups = network.security_group_ids(service, server.project_id, server.security_groups)
             network_id = str(wish.network_id)
             if network_id == AUTO:
                 network_id = network.auto_network(service, server.project_id)
@@ -150,7 +150,6 @@ def connect(ctx: Context, server: Server, host: str, attempt: int) -> list[netwo
                 fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
                 security_groups=groups,
                 host=host,
-                dns_name=None,
             )
         refuse_unbound(port, host)
         ports.append(port)
@@ -204,7 +203,7 @@ def describe(ctx: Context, ports: Collection[network.Port], known: dict[str, Nic
         if each.port_id and each.fixed_ip_address:
             key = (each.port_id, each.fixed_ip_address)
             floating.setdefault(key, []).append(each.floating_ip_address)
-    described = []
+    described: list[Nic] = []
     for port in ports:
         before = known.get(port.id)
         net = networks.get(port.network_id)

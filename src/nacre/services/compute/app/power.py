@@ -76,7 +76,7 @@ VERBS: dict[str, Verb] = {
 
 def message(verb: Verb, command_id: str, server: Server, timeout_seconds: float) -> rpc.ServerCommand:
     """Return what the host is told."""
-    told = {"command_id": command_id, "server_id": server.id, "revision": server.revision}
+    told: dict[str, Any] = {"command_id": command_id, "server_id": server.id, "revision": server.revision}
     if verb.method is rpc.STOP:
         return rpc.StopServer(**told, timeout_seconds=timeout_seconds)
     if verb.method is rpc.REBOOT:

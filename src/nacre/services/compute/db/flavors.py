@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from nacre.kernel.db import Page, Sort, Transaction, page
 from nacre.services.compute.db.tables import flavor_access, flavors
@@ -71,7 +71,7 @@ def index(
     return page(tx, query, Flavor, flavors, asked, marker_column=flavors.c.id)
 
 
-def _open_to(project_id: str):  # type: ignore[no-untyped-def]
+def _open_to(project_id: str) -> ColumnElement[bool]:
     granted = select(flavor_access.c.flavor_id).where(flavor_access.c.project_id == project_id)
     return or_(flavors.c.is_public.is_(True), flavors.c.id.in_(granted))
 

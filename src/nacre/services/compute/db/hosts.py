@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Page, Sort, Transaction, page
 from nacre.kernel.ids import new_id
 from nacre.services.compute import rpc
 from nacre.services.compute.db.tables import aggregate_hosts, aggregates, control_processes, hosts
@@ -64,9 +64,32 @@ def several(tx: Transaction, names: Collection[str]) -> dict[str, Host]:
     return {host.name: host for host in found}
 
 
+def lock(tx: Transaction, name: str) -> bool:
+    """Let nobody else change this host or its zone until the transaction ends; tell whether it is known."""
+    return tx.lock(hosts, name)
+
+
 def every(tx: Transaction) -> list[Host]:
     """Return all hosts, by name."""
     return tx.all(_ALL.order_by(hosts.c.name), Host)
+
+
+def index(tx: Transaction, asked: Page, *, by_number: bool) -> list[Host]:
+    """Return one page of hosts in the order in which they came; the marker is a number or an id."""
+    asked = msgspec.structs.replace(asked, sort=(Sort("number"),))
+    return page(tx, _ALL, Host, hosts, asked, marker_column=hosts.c.number if by_number else hosts.c.id)
+
+
+def by_id(tx: Transaction, host_id: str | int) -> Host | None:
+    """Return a host by its id or number, or None."""
+    column = hosts.c.number if isinstance(host_id, int) else hosts.c.id
+    return tx.find(_ALL.where(column == host_id), Host)
+
+
+def like(tx: Transaction, text: str) -> list[Host]:
+    """Return the hosts with this text in the name of their hypervisor."""
+    matching = hosts.c.hypervisor_hostname.contains(text, autoescape=True)
+    return tx.all(_ALL.where(matching).order_by(hosts.c.number), Host)
 
 
 def by_provider(tx: Transaction, ids: Collection[str]) -> dict[str, Host]:
@@ -123,7 +146,8 @@ def delete(tx: Transaction, name: str) -> None:
 def all_aggregates(tx: Transaction) -> list[Aggregate]:
     """Return every aggregate with its hosts."""
     members: dict[int, list[str]] = {}
-    for aggregate_id, host in tx.execute(select(aggregate_hosts).order_by(aggregate_hosts.c.host)):
+    joined: Any = tx.execute(select(aggregate_hosts).order_by(aggregate_hosts.c.host))
+    for aggregate_id, host in joined:
         members.setdefault(aggregate_id, []).append(host)
     columns = [aggregates.c[name] for name in Aggregate.__struct_fields__ if name != "hosts"]
     found = tx.all(select(*columns).order_by(aggregates.c.id), Aggregate)

@@ -1,6 +1,7 @@
 """What users write on servers: metadata (key and value) and tags."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from sqlalchemy import and_, select
 
@@ -12,7 +13,8 @@ def metadata_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, dict[
     """Return the metadata of several servers: server id → key → value."""
     found: dict[str, dict[str, str]] = {server_id: {} for server_id in server_ids}
     query = select(server_metadata).where(server_metadata.c.server_id.in_(list(server_ids)))
-    for server_id, key, value in tx.execute(query.order_by(server_metadata.c.key)):
+    items: Any = tx.execute(query.order_by(server_metadata.c.key))
+    for server_id, key, value in items:
         found[server_id][key] = value
     return found
 
@@ -48,7 +50,8 @@ def tags_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, list[str]
     """Return the tags of several servers: server id → tags in order."""
     found: dict[str, list[str]] = {server_id: [] for server_id in server_ids}
     query = select(server_tags).where(server_tags.c.server_id.in_(list(server_ids)))
-    for server_id, tag in tx.execute(query.order_by(server_tags.c.tag)):
+    tagged: Any = tx.execute(query.order_by(server_tags.c.tag))
+    for server_id, tag in tagged:
         found[server_id].append(tag)
     return found
 

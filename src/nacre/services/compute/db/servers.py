@@ -245,7 +245,8 @@ def usage(tx: Transaction, project_id: str) -> dict[str, int]:
         func.coalesce(func.sum(servers.c.vcpus), 0),
         func.coalesce(func.sum(servers.c.memory_mb), 0),
     ).where(servers.c.project_id == project_id, servers.c.deleted.is_(False))
-    instances, cores, ram = tx.execute(query).one()
+    counted: Any = tx.execute(query).one()
+    instances, cores, ram = counted
     return {"instances": int(instances), "cores": int(cores), "ram": int(ram)}
 
 
@@ -256,12 +257,44 @@ def hosts_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, str]:
     query = select(servers.c.id, servers.c.host).where(
         servers.c.id.in_(list(server_ids)), servers.c.host.is_not(None), servers.c.deleted.is_(False)
     )
-    return dict(tx.execute(query).tuples().all())
+    found: Any = tx.execute(query)
+    return dict(found)
 
 
 def on_host(tx: Transaction, host: str) -> list[Server]:
     """Return every server that a host should have."""
     return tx.all(_ALL.where(servers.c.host == host, servers.c.deleted.is_(False)), Server)
+
+
+class Promised(msgspec.Struct, frozen=True):
+    """What a host's servers may use together."""
+
+    servers: int = 0
+    vcpus: int = 0
+    memory_mb: int = 0
+
+
+def promised(tx: Transaction, hosts: Collection[str]) -> dict[str, Promised]:
+    """Return what the servers of these hosts may use, for those hosts that have any."""
+    totals = func.count(servers.c.id), func.sum(servers.c.vcpus), func.sum(servers.c.memory_mb)
+    query = (
+        select(servers.c.host, *totals)
+        .where(servers.c.host.in_(list(hosts)), servers.c.deleted.is_(False))
+        .group_by(servers.c.host)
+    )
+    rows = tx.execute(query).tuples()
+    return {host: Promised(count, int(vcpus), int(memory)) for host, count, vcpus, memory in rows}
+
+
+def names_on(tx: Transaction, hosts: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return id and name of every server on these hosts."""
+    found: dict[str, list[tuple[str, str]]] = {host: [] for host in hosts}
+    query = select(servers.c.host, servers.c.id, servers.c.name).where(
+        servers.c.host.in_(list(hosts)), servers.c.deleted.is_(False)
+    )
+    for host, server_id, name in tx.execute(query.order_by(servers.c.created_at, servers.c.id)).tuples():
+        found[host].append((server_id, name))
+    return found
 
 
 def forget_deleted(tx: Transaction, before: datetime, limit: int = 500) -> int:

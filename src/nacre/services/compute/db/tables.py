@@ -299,12 +299,13 @@ server_action_events = Table(
 )
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """Why one host was not taken: the filter or "host" itself, and the reason in words."""
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why one host was not taken: the filter or "host" itself, the reason in words, more for operators."""
 
     host: str
     by: str
     reason: str
+    detail: str = ""
 
 
 schedulings = Table(

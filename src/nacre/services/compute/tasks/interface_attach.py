@@ -6,7 +6,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, nics, specs, states
+from nacre.services.compute.app import actions, host_calls, nics, specs, states
 from nacre.services.compute.app.jobs import ATTACH_INTERFACE, InterfaceAttach
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as rows
@@ -14,13 +14,18 @@ from nacre.services.compute.db import servers
 from nacre.services.compute.errors import ServerSuperseded
 
 EVENT = "compute_attach_interface"
-PLUG_SECONDS = 90.0
 
 
 def take_back(ctx: Context, run: Run[InterfaceAttach]) -> None:
-    """Give the port up and forget the card."""
+    """Pull the card out again, give the port up, forget both."""
     nic = ctx.db.read(rows.by_port, run.input.port_id)
     if nic is not None and nic.server_id == run.input.server_id:
+        server = ctx.db.read(servers.get, nic.server_id)
+        if server.host is not None:
+            message = rpc.DetachNic(
+                command_id=f"unplug-{run.job.id}", server_id=server.id, port_id=nic.port_id
+            )
+            host_calls.unplug(ctx, server.host, message)
         nics.let_go(ctx, nic.port_id, owned=nic.owned)
         ctx.db.run(rows.delete, nic.server_id, nic.port_id)
 
@@ -45,7 +50,7 @@ def plug(ctx: Context, run: Run[InterfaceAttach]) -> None:
         revision=server.revision,
         nic=specs.nic_spec(nic),
     )
-    ctx.bus.call(rpc.host_topic(host), rpc.ATTACH_NIC, message, deadline_seconds=PLUG_SECONDS)
+    ctx.bus.call(rpc.host_topic(host), rpc.ATTACH_NIC, message, deadline_seconds=host_calls.PLUG_SECONDS)
     nics.refresh(ctx, [server_id])
     ctx.db.run(actions.end, ctx, server_id, EVENT, host=host)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from nacre.kernel import errors
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, nics
+from nacre.services.compute.app import actions, host_calls, nics
 from nacre.services.compute.app.jobs import DETACH_INTERFACE, InterfaceDetach
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as rows
 from nacre.services.compute.db import servers
 
 EVENT = "compute_detach_interface"
-UNPLUG_SECONDS = 90.0
 
 
 @DETACH_INTERFACE.step()
@@ -36,11 +34,7 @@ def unplug(ctx: Context, run: Run[InterfaceDetach]) -> None:
         revision=server.revision,
         port_id=run.input.port_id,
     )
-    try:
-        topic = rpc.host_topic(server.host)
-        ctx.bus.call(topic, rpc.DETACH_NIC, message, deadline_seconds=UNPLUG_SECONDS)
-    except errors.NotFound:  # the host has no such server, hence no such card
-        return
+    host_calls.unplug(ctx, server.host, message)
 
 
 @DETACH_INTERFACE.step()

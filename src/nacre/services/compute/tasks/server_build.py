@@ -20,7 +20,7 @@ from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as nic_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, Refusal, TaskState, VmState
-from nacre.services.compute.errors import HostRefused
+from nacre.services.compute.errors import HostRefused, NoValidHost
 from nacre.services.network import client as network
 from nacre.services.placement import client as placement
 
@@ -158,19 +158,14 @@ def give_up(ctx: Context, run: Run[ServerBuild], failure: Failure) -> None:
                 ctx=ctx,
             )
         else:
-            earlier = action_rows.schedulings_of(tx, server_id)
-            told = [
-                f"{each.host}: {each.reason}" for one in earlier for each in one.refusals if each.by == HOST
-            ]
-            detail = "\n".join(filter(None, [failure.detail, *told]))
-            servers.refuse(tx, server_id, failure.message, detail or None, 500)
+            message, detail = _story(action_rows.schedulings_of(tx, server_id), failure)
+            servers.refuse(tx, server_id, message, detail, 500)
 
     ctx.db.run(write)
 
 
 def _note_refusal(tx: Transaction, ctx: Context, server_id: str, host: str, failure: Failure) -> None:
     """Keep what the host said, beside what the filters said of other hosts."""
-    reason = failure.detail or failure.message
     action_rows.add_scheduling(
         tx,
         action_rows.Scheduling(
@@ -178,7 +173,21 @@ def _note_refusal(tx: Transaction, ctx: Context, server_id: str, host: str, fail
             request_id=ctx.request_id,
             host=None,
             considered=1,
-            refusals=[Refusal(host, HOST, reason)],
+            refusals=[Refusal(host, HOST, failure.message, failure.detail or "")],
             created_at=tx.now(),
         ),
     )
+
+
+def _story(earlier: list[action_rows.Scheduling], failure: Failure) -> tuple[str, str | None]:
+    """Word the end of all attempts: for the user what mattered, for the operator everything."""
+    tried = [refusal for one in earlier for refusal in one.refusals if refusal.by == HOST]
+    lines = [f"{refusal.host}: {refusal.detail or refusal.reason} [{HOST}]" for refusal in tried]
+    detail = "\n".join(filter(None, [*lines, failure.detail]))
+    message = failure.message
+    if tried and failure.kind == NoValidHost.__name__:
+        message = (
+            f"No valid host was found. {len(tried)} host(s) tried to build the server and failed, "
+            f"the last one with: {tried[-1].reason}"
+        )
+    return message, detail or None

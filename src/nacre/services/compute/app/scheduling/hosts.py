@@ -69,7 +69,8 @@ def resources(flavor: FlavorCopy) -> dict[str, int]:
 
 def traits(flavor: FlavorCopy, image_properties: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Return the traits that a host must have, and those that it must not have."""
-    required, forbidden = [], []
+    required: list[str] = []
+    forbidden: list[str] = []
     for key, value in {**image_properties, **flavor.extra_specs}.items():
         name = key.removeprefix("trait:")
         if name != key:

@@ -1,0 +1,135 @@
+"""Every workflow of servers, undisturbed and with refusals, outages and deaths at every step."""
+
+import pytest
+from tests.services.compute.conftest import eventually
+
+from nacre.kernel.tasks import JobState
+from nacre.kernel.testing.workflows import rehearsals
+from nacre.services.compute.app import jobs
+from nacre.services.compute.db import nics, servers
+
+
+@pytest.fixture
+def network(stocked):
+    return stocked.network.make_network()
+
+
+def hosts_at_rest(cloud):
+    return lambda: eventually(lambda: all(agent.status().busy == 0 for agent in cloud.agents.values()))
+
+
+def row(cloud, server_id):
+    return cloud.compute.db.read(servers.get, server_id, deleted=True)
+
+
+def claimed(cloud, server_id):
+    answer = cloud.user("admin").get("placement", f"/allocations/{server_id}")
+    return answer.json["allocations"]
+
+
+def ports_of(cloud, server_id):
+    return [port for port in cloud.network.tables["ports"].values() if port["device_id"] == server_id]
+
+
+def assert_nothing_left(cloud, server_id, *, lent=()):
+    assert claimed(cloud, server_id) == {}
+    assert ports_of(cloud, server_id) == []
+    assert set(cloud.network.tables["ports"]) == set(lent)
+    assert cloud.drivers["host-1"].inspect() == {}
+    assert cloud.compute.db.read(nics.of_server, server_id) == []
+
+
+def play(rehearsal, cloud, begin):
+    return rehearsal.play(cloud.compute.runner, begin, meanwhile=hosts_at_rest(cloud))
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.BUILD), ids=str)
+def test_building(rehearsal, stocked, network, member):
+    lent = stocked.user("admin").post(
+        "network", "/v2.0/ports", {"port": {"network_id": network["id"], "project_id": "p1"}}
+    )
+    lent_id = lent.json["port"]["id"]
+    made = []
+    play(
+        rehearsal,
+        stocked,
+        lambda: made.append(member.create(wait=None, networks=[{"uuid": network["id"]}, {"port": lent_id}])),
+    )
+    server = row(stocked, made[0])
+    if rehearsal.succeeds:
+        assert (server.vm_state, server.task_state, server.host) == ("active", None, "host-1")
+        assert len(ports_of(stocked, server.id)) == 2
+        assert len(stocked.network.tables["ports"]) == 2
+        assert list(claimed(stocked, server.id).values())[0]["resources"]["VCPU"] == 1
+        assert stocked.drivers["host-1"].inspect()[server.id].state == "running"
+        assert server.admin_password is None
+    else:
+        assert_nothing_left(stocked, server.id, lent=[lent_id])
+        assert (server.host, server.deleted) == (None, False)
+    if rehearsal.ends is JobState.FAILED:
+        shown = member.show(server.id)
+        assert shown["status"] == "ERROR"
+        assert shown["fault"]["message"] == "This is refused, says the rehearsal."
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.DELETE), ids=str)
+def test_deleting(rehearsal, stocked, network, member):
+    server_id = member.create(networks=[{"uuid": network["id"]}])
+    play(rehearsal, stocked, lambda: member.delete(f"/servers/{server_id}"))
+    server = row(stocked, server_id)
+    if rehearsal.succeeds:
+        assert (server.vm_state, server.deleted, server.task_state) == ("deleted", True, None)
+        assert_nothing_left(stocked, server_id)
+    elif rehearsal.ends is JobState.FAILED and not server.deleted:
+        assert member.show(server_id)["status"] == "ERROR"
+        # whoever asks again gets it done
+        again = rehearsals(jobs.DELETE)[0]
+        play(again, stocked, lambda: member.delete(f"/servers/{server_id}"))
+        assert member.get(f"/servers/{server_id}").status == 404
+        assert_nothing_left(stocked, server_id)
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.POWER), ids=str)
+def test_stopping(rehearsal, stocked, member):
+    server_id = member.create()
+    play(rehearsal, stocked, lambda: member.act(server_id, os__stop=None))
+    server = row(stocked, server_id)
+    if rehearsal.succeeds:
+        assert (server.vm_state, server.task_state, server.power_state) == ("stopped", None, 4)
+    elif rehearsal.ends is JobState.FAILED:
+        assert server.task_state is None
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.RESPEC), ids=str)
+def test_rescuing(rehearsal, stocked, member):
+    server_id = member.create()
+    play(rehearsal, stocked, lambda: member.act(server_id, rescue=None))
+    server = row(stocked, server_id)
+    if rehearsal.succeeds:
+        assert (server.vm_state, server.task_state) == ("rescued", None)
+    elif rehearsal.ends is JobState.FAILED:
+        assert (server.vm_state, server.task_state) == ("error", None)
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.ATTACH_INTERFACE), ids=str)
+def test_attaching_an_interface(rehearsal, stocked, network, member):
+    server_id = member.create(version="2.37", networks="none")
+    body = {"interfaceAttachment": {"net_id": network["id"]}}
+    play(rehearsal, stocked, lambda: member.post(f"/servers/{server_id}/os-interface", body))
+    plugged = stocked.drivers["host-1"].inspect()[server_id].nics
+    if rehearsal.succeeds:
+        assert len(plugged) == len(ports_of(stocked, server_id)) == 1
+    else:
+        assert plugged == ()
+        assert stocked.network.tables["ports"] == {}
+        assert stocked.compute.db.read(nics.of_server, server_id) == []
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.DETACH_INTERFACE), ids=str)
+def test_detaching_an_interface(rehearsal, stocked, network, member):
+    server_id = member.create(networks=[{"uuid": network["id"]}])
+    (port,) = ports_of(stocked, server_id)
+    play(rehearsal, stocked, lambda: member.delete(f"/servers/{server_id}/os-interface/{port['id']}"))
+    if rehearsal.succeeds:
+        assert stocked.drivers["host-1"].inspect()[server_id].nics == ()
+        assert stocked.network.tables["ports"] == {}
