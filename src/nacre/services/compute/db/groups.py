@@ -59,7 +59,8 @@ def members(tx: Transaction, group_ids: Collection[str]) -> dict[str, list[str]]
         .where(server_group_members.c.group_id.in_(list(group_ids)), servers.c.deleted.is_(False))
         .order_by(servers.c.created_at, servers.c.id)
     )
-    for group_id, server_id in tx.execute(query).tuples():
+    rows: Any = tx.execute(query)
+    for group_id, server_id in rows:
         found[group_id].append(server_id)
     return found
 

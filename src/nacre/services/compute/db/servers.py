@@ -282,7 +282,7 @@ def promised(tx: Transaction, hosts: Collection[str]) -> dict[str, Promised]:
         .where(servers.c.host.in_(list(hosts)), servers.c.deleted.is_(False))
         .group_by(servers.c.host)
     )
-    rows = tx.execute(query).tuples()
+    rows: Any = tx.execute(query)
     return {host: Promised(count, int(vcpus), int(memory)) for host, count, vcpus, memory in rows}
 
 
@@ -292,7 +292,8 @@ def names_on(tx: Transaction, hosts: Collection[str]) -> dict[str, list[tuple[st
     query = select(servers.c.host, servers.c.id, servers.c.name).where(
         servers.c.host.in_(list(hosts)), servers.c.deleted.is_(False)
     )
-    for host, server_id, name in tx.execute(query.order_by(servers.c.created_at, servers.c.id)).tuples():
+    rows: Any = tx.execute(query.order_by(servers.c.created_at, servers.c.id))
+    for host, server_id, name in rows:
         found[host].append((server_id, name))
     return found
 

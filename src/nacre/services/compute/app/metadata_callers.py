@@ -1,0 +1,46 @@
+"""Which server asks the metadata service: nobody logs in there, so a network agent vouches for each request.
+
+The agent knows the guest by the network and address that a packet came from.  It names the server in a
+header and signs the name with a secret that guests do not have; without the right signature nobody is
+told anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from nacre.kernel.context import Context
+from nacre.kernel.errors import BadRequest, Forbidden, NotFound, Unavailable
+from nacre.services.compute.app import metadata
+from nacre.services.compute.app.metadata import Guest
+
+
+class BadSignature(Forbidden):
+    message = "Invalid proxy request signature."
+
+
+def signature(secret: str, server_id: str) -> str:
+    """Return what the agent must show for a server."""
+    return hmac.new(secret.encode(), server_id.encode(), hashlib.sha256).hexdigest()
+
+
+def guest(ctx: Context, server_id: str, project_id: str, shown: str) -> Guest:
+    """Return the guest that a request is for; raises BadRequest, BadSignature and NotFound."""
+    for name, value in (("X-Instance-ID", server_id), ("X-Tenant-ID", project_id)):
+        if not value:
+            raise BadRequest(f"{name} header is missing from request.")
+        if "," in value:
+            raise BadRequest(f"Multiple {name} headers found within request.")
+    secret = ctx.config.metadata_secret
+    if not secret:
+        raise Unavailable(
+            "Metadata is not served here.",
+            detail="[compute] metadata_secret is not set; no caller can be believed",
+        )
+    if not hmac.compare_digest(signature(secret, server_id).encode(), shown.encode()):
+        raise BadSignature()
+    found = metadata.guest(ctx, server_id)
+    if found.server.project_id != project_id:
+        raise NotFound()
+    return found

@@ -1,0 +1,57 @@
+"""Quotas of single users within a project, and what counts against quotas."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from nacre.kernel.db import Transaction
+from nacre.services.compute.db.tables import server_groups, servers, user_quotas
+
+
+def user_limits(tx: Transaction, project_id: str, user_id: str) -> dict[str, int]:
+    """Return the limits that were set for a user in a project."""
+    query = select(user_quotas.c.resource, user_quotas.c.limit_).where(_whose(project_id, user_id))
+    found: Any = tx.execute(query)
+    return dict(iter(found))
+
+
+def set_user_limits(tx: Transaction, project_id: str, user_id: str, changes: Mapping[str, int]) -> None:
+    """Set some of a user's limits."""
+    for resource, limit in changes.items():
+        tx.delete(user_quotas, (project_id, user_id, resource))
+        tx.insert(
+            user_quotas,
+            {"project_id": project_id, "user_id": user_id, "resource": resource, "limit_": limit},
+        )
+
+
+def clear_user_limits(tx: Transaction, project_id: str, user_id: str | None = None) -> None:
+    """Remove the limits of one of a project's users, or of all of them."""
+    tx.delete(user_quotas, _whose(project_id, user_id))
+
+
+def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> dict[str, int]:
+    """Count what a project, or one user in it, uses of what quotas limit."""
+    query = select(
+        func.count(servers.c.id),
+        func.coalesce(func.sum(servers.c.vcpus), 0),
+        func.coalesce(func.sum(servers.c.memory_mb), 0),
+    ).where(servers.c.project_id == project_id, servers.c.deleted.is_(False))
+    groups = select(func.count()).where(server_groups.c.project_id == project_id)
+    if user_id is not None:
+        query = query.where(servers.c.user_id == user_id)
+        groups = groups.where(server_groups.c.user_id == user_id)
+    counted: Any = tx.execute(query).one()
+    instances, cores, ram = counted
+    return {
+        "instances": int(instances),
+        "cores": int(cores),
+        "ram": int(ram),
+        "server_groups": int(tx.scalar(groups)),
+    }
+
+
+def _whose(project_id: str, user_id: str | None) -> ColumnElement[bool]:
+    mine = user_quotas.c.project_id == project_id
+    return mine if user_id is None else and_(mine, user_quotas.c.user_id == user_id)
