@@ -1,5 +1,8 @@
 """What every compute driver keeps: the same tests for the simulated host and for a real one."""
 
+import io
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,6 +248,42 @@ def test_the_console_shows_what_the_guest_wrote(site: Site) -> None:
     text = site.console(spec.id, site.greeting)
     assert text.splitlines(keepends=True)[-1].startswith(site.driver.console_log(spec.id, 1))
     assert site.driver.console_log(spec.id, 0) == ""
+
+
+def test_the_screen_is_served_on_a_socket(site: Site) -> None:
+    spec = site.build()
+    console = site.driver.console(spec.id, rpc.ConsoleType.VNC)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(console.path)
+        stream = connection.makefile("rwb", buffering=0)
+        assert stream.read(12) == b"RFB 003.008\n"
+        stream.write(b"RFB 003.008\n")
+        assert exactly(stream, 2) == b"\x01\x01"  # one way to authenticate: none
+        stream.write(b"\x01")
+        assert exactly(stream, 4) == b"\0\0\0\0"
+        stream.write(b"\x01")
+        width, height, _pixels, length = struct.unpack(">HH16sI", exactly(stream, 24))
+        assert spec.id in exactly(stream, length).decode()
+        stream.write(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
+        kind, rectangles = struct.unpack(">BxH", exactly(stream, 4))
+        assert kind == 0
+        assert rectangles >= 1
+
+
+def exactly(stream: io.RawIOBase, length: int) -> bytes:
+    found = b""
+    while len(found) < length:
+        more = stream.read(length - len(found))
+        assert more
+        found += more
+    return found
+
+
+def test_the_serial_console_is_there(site: Site) -> None:
+    spec = site.build()
+    path = Path(site.driver.console(spec.id, rpc.ConsoleType.SERIAL).path)
+    assert path.is_char_device() or path.is_socket()
 
 
 @pytest.mark.parametrize("disk_format", ["qcow2", "raw"])

@@ -3,8 +3,6 @@ crash."""
 
 import os
 import signal
-import socket
-import struct
 import subprocess
 import threading
 import xml.etree.ElementTree as ET
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from compute_sites import GREETING, IMAGE, Site, open_site, processes, run
+from compute_sites import BOOT_SECTOR, GREETING, IMAGE, Site, open_site, processes, run
 
 from nacre.kernel import ids
 from nacre.kernel.errors import BadReference, BadRequest, Conflict, Unavailable
@@ -133,28 +131,6 @@ def test_a_guest_that_does_not_let_go_is_a_conflict(site: Site) -> None:
     assert site.look(spec.id).volumes == {}
 
 
-def test_the_screen_is_served_on_a_socket(site: Site) -> None:
-    spec = site.build()
-    console = site.driver.console(spec.id, rpc.ConsoleType.VNC)
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(30)
-        connection.connect(console.path)
-        assert connection.recv(12) == b"RFB 003.008\n"
-        connection.sendall(b"RFB 003.008\n")
-        assert connection.recv(2) == b"\x01\x01"  # one way to authenticate: none
-        connection.sendall(b"\x01")
-        assert connection.recv(4) == b"\0\0\0\0"
-        connection.sendall(b"\x01")
-        width, height = struct.unpack(">HH", connection.recv(4))
-        assert width >= 640
-        assert height >= 400
-
-
-def test_the_serial_console_is_a_terminal(site: Site) -> None:
-    spec = site.build()
-    assert Path(site.driver.console(spec.id, rpc.ConsoleType.SERIAL).path).is_char_device()
-
-
 def test_the_console_log_is_that_of_the_last_boot(site: Site) -> None:
     spec = site.build()
     site.console(spec.id, GREETING)
@@ -205,6 +181,45 @@ def test_purge_leaves_nothing_on_the_host(daemons: str) -> None:
             site.netns = kept
         site.reopen()
         assert site.driver.inspect() == {}
+
+
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        rpc.Hardware(disk_bus="scsi", video_model="none", rng=False, guest_agent=False, serial_ports=2),
+        rpc.Hardware(disk_bus="ide", video_model="virtio", cpu_sockets=1, cpu_cores=3),
+        rpc.Hardware(machine_type="pc", disk_bus="virtio", cpu_cores=2),
+    ],
+)
+def test_wishes_about_the_machine_are_met(site: Site, hardware: rpc.Hardware) -> None:
+    site.console(site.build(hardware=hardware, vcpus=2).id, GREETING)
+
+
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        rpc.Hardware(machine_type="none,accel=kvm"),
+        rpc.Hardware(machine_type="pc-q35-99.9"),
+        rpc.Hardware(disk_bus="carrier pigeon"),
+        rpc.Hardware(video_model="<x/>"),
+        rpc.Hardware(firmware="/etc/passwd"),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_refused(site: Site, hardware: rpc.Hardware) -> None:
+    with pytest.raises(BadRequest):
+        site.driver.ensure(site.make_spec(hardware=hardware), Attempt())
+
+
+def test_an_iso_is_booted_as_a_cd(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "cd").mkdir()
+    (tmp_path / "cd" / "boot.img").write_bytes(BOOT_SECTOR.ljust(2048, b"\0"))
+    iso = tmp_path / "cd.iso"
+    run(
+        "genisoimage", "-quiet", "-o", str(iso), "-b", "boot.img", "-no-emul-boot", "-boot-load-size", "4",
+        str(tmp_path / "cd"),
+    )  # fmt: skip
+    spec = site.build(image=site.shelf.put(iso.read_bytes(), disk_format="iso"))
+    site.console(spec.id, GREETING)
 
 
 # --- images ---

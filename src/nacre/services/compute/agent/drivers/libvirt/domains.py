@@ -27,7 +27,7 @@ NIC, VOLUME = "ua-nic-", "ua-volume-"
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
 
 NIC_MODELS = {"virtio", "e1000", "e1000e", "rtl8139", "vmxnet3", "ne2k_pci"}
-DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd"}
+DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "sd"}  # how disks are called on a bus
 VIDEO_MODELS = {"vga", "virtio", "qxl", "cirrus", "bochs", "none"}
 MACHINE_TYPE = re.compile(r"(pc|q35|pc-(q35|i440fx)-[0-9]+\.[0-9]+)")
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -45,6 +45,14 @@ class Host:
     emulator: str
     options: LibvirtOptions
     vnc_directory: Path
+
+
+def disk_bus(wish: str | None) -> str:
+    """Return the bus for disks; what a machine of today calls SATA was IDE on an older one."""
+    bus = wish or "virtio"
+    if bus not in DISK_BUSES:
+        raise BadRequest(f"{bus!r} is not a bus for disks: {', '.join(DISK_BUSES)}.")
+    return "sata" if bus == "ide" else bus
 
 
 def domain_name(server_id: str) -> str:
@@ -122,8 +130,7 @@ def volume_element(volume: rpc.VolumeSpec, device: str, host: Host, *, bootable:
             _add(source, "host", name=str(connection.get("host")), port=str(connection.get("port", 10809)))
     else:
         raise BadRequest(f"This host cannot attach volumes of the kind {kind!r}.")
-    bus = volume.bus if volume.bus in DISK_BUSES else "virtio"
-    _add(disk, "target", dev=device, bus=bus)
+    _add(disk, "target", dev=device, bus=disk_bus(volume.bus))
     _add(disk, "serial", volume.volume_id)
     if volume.read_only:
         _add(disk, "readonly")
@@ -238,18 +245,21 @@ def _processor(domain: ET.Element, spec: rpc.ServerSpec, host: Host) -> None:
     else:
         cpu = _add(domain, "cpu", mode="custom", match="exact", check="none")
         _add(cpu, "model", model, fallback="allow")
-    sockets = hardware.cpu_sockets or spec.vcpus // ((hardware.cpu_cores or 1) * (hardware.cpu_threads or 1))
-    cores, threads = hardware.cpu_cores or 1, hardware.cpu_threads or 1
-    if sockets * cores * threads != spec.vcpus:
-        raise BadRequest(f"{sockets} sockets × {cores} cores × {threads} threads are not {spec.vcpus} VCPUs.")
+    sockets, cores, threads = _topology(spec.vcpus, hardware)
     _add(cpu, "topology", sockets=sockets, cores=cores, threads=threads)
+
+
+def _topology(vcpus: int, hardware: rpc.Hardware) -> tuple[int, int, int]:
+    """Arrange VCPUs as wished where that is possible; wishes are preferences, not demands."""
+    threads = hardware.cpu_threads or 1
+    cores = hardware.cpu_cores or (vcpus // (hardware.cpu_sockets * threads) if hardware.cpu_sockets else 1)
+    sockets = vcpus // (cores * threads) if cores * threads > 0 else 0
+    return (sockets, cores, threads) if sockets * cores * threads == vcpus else (vcpus, 1, 1)
 
 
 def _disks(spec: rpc.ServerSpec, files: ServerFiles, host: Host) -> Iterator[ET.Element]:
     """Describe the disks in the order in which the guest is to count them."""
-    bus = spec.hardware.disk_bus or "virtio"
-    if bus not in DISK_BUSES:
-        raise BadRequest(f"{bus!r} is not a bus for disks: {', '.join(DISK_BUSES)}.")
+    bus = disk_bus(spec.hardware.disk_bus)
     prefix = DISK_BUSES[bus]
     names = device_names(prefix)
     taken: set[str] = set()

@@ -16,6 +16,7 @@ from nacre.kernel.errors import BadRequest, Conflict, NotFound, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Events, Later, Observed
 from nacre.services.compute.agent.drivers.devices import next_device
+from nacre.services.compute.agent.drivers.simulated.consoles import Consoles
 from nacre.services.compute.agent.drivers.simulated.machines import Machine, Machines, console_lines
 from nacre.services.compute.agent.drivers.simulated.options import Failure, SimulatedOptions
 
@@ -47,6 +48,7 @@ class SimulatedDriver(Driver):
         self.options = options or SimulatedOptions()
         self._clock = clock or Clock()
         self._machines = Machines(state_dir / "machines")
+        self._consoles = Consoles(state_dir / "consoles", lambda server_id: self.console_log(server_id, None))
         self._events: Events | None = None
         self._lock = threading.Lock()
         self._failures = list(self.options.failures)
@@ -93,6 +95,7 @@ class SimulatedDriver(Driver):
 
     def close(self) -> None:
         self._events = None
+        self._consoles.close()
 
     def host_status(self, host: str) -> rpc.HostStatus:
         self._gate("host_status", "")
@@ -155,7 +158,7 @@ class SimulatedDriver(Driver):
 
     def console(self, server_id: str, kind: rpc.ConsoleType) -> rpc.Console:
         self._running(server_id, "has no console")
-        return rpc.Console(host="", type=kind, path=f"/nonexistent/simulated/{server_id}.{kind}")
+        return rpc.Console(host="", type=kind, path=str(self._consoles.path(server_id, kind)))
 
     def diagnostics(self, server_id: str) -> rpc.Diagnostics:
         machine = self._running(server_id, "has nothing to measure")
@@ -199,6 +202,7 @@ class SimulatedDriver(Driver):
     def remove(self, server_id: str) -> Done:
         self._gate("remove", server_id)
         self._machines.change(server_id, lambda _machine: None)
+        self._consoles.remove(server_id)
         return None
 
     # --- power ---
