@@ -15,6 +15,7 @@ TOKENS = {
     "service": Credentials(user_id="u4", project_id="p4", roles=("service", "admin", "member", "reader")),
 }
 PATCH = "application/openstack-images-v2.1-json-patch"
+OLD_PATCH = "application/openstack-images-v2.0-json-patch"
 
 
 def make_cloud(directory, **config):

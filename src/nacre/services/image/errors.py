@@ -124,3 +124,70 @@ class RangeNotSatisfiable(errors.NacreError):
     @property
     def headers(self) -> list[tuple[str, str]]:
         return [("Content-Range", f"bytes */{self._size}")]
+
+
+class PropertyExists(errors.Conflict):
+    """A change would add what is there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Property {name} already present.")
+
+
+class FormatIsFixed(errors.Forbidden):
+    """What an image's bytes are cannot be said anew once they are there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Attribute {name} can be only replaced for a queued image.")
+
+
+class UnknownPatchMedia(errors.UnsupportedMediaType):
+    """Changes come in a format that is none of the two that are understood."""
+
+    def __init__(self, accepted: tuple[str, ...]) -> None:
+        super().__init__(f"Changes to an image are sent as one of: {', '.join(accepted)}.")
+        self._accepted = accepted
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Accept-Patch", ", ".join(self._accepted))]
+
+
+class NotShared(errors.Forbidden):
+    """Only an image whose visibility is "shared" has members."""
+
+    message = "Only shared images have members."
+
+
+class MemberNotFound(errors.NotFound):
+    """The image is not shared with that project."""
+
+    def __init__(self, member_id: str, image_id: str) -> None:
+        super().__init__(f"{member_id[:255]} not found in the member list of the image {image_id}.")
+
+
+class MemberExists(errors.Conflict):
+    """The image is shared with that project already."""
+
+    def __init__(self, member_id: str, image_id: str) -> None:
+        super().__init__(f"Member {member_id} is duplicated for image {image_id}")
+
+
+class NotStaged(errors.Conflict):
+    """There are no staged bytes that could be imported."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"Image {image_id} has no staged data: stage it before it is imported.")
+
+
+class UnknownStore(errors.BadReference):
+    """There is no such store."""
+
+    def __init__(self, store: str) -> None:
+        super().__init__(f"Store for identifier {store[:80]} not found.")
+
+
+class TaskNotFound(errors.NotFound):
+    """There is no such task, or it is somebody else's."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"Failed to find task {task_id[:80]}")

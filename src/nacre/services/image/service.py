@@ -3,12 +3,27 @@
 from nacre.kernel.http.api import Api, CatalogEntry
 from nacre.kernel.http.faults import Page
 from nacre.kernel.service import Manifest, Service
-from nacre.services.image.api import image_data, images, tickets, versions
+from nacre.services.image.api import (
+    actions,
+    image_data,
+    images,
+    info,
+    members,
+    patches,
+    schemas,
+    tasks,
+    tickets,
+    versions,
+)
+from nacre.services.image.app.jobs import IMPORT
 from nacre.services.image.app.stores import open_stores
 from nacre.services.image.app.tickets import prepare_key
 from nacre.services.image.config import ImageOptions
 from nacre.services.image.db.tables import SCHEMA
 from nacre.services.image.policy import RULES
+from nacre.services.image.tasks import image_import, upload_sweep
+
+__all__ = ["MANIFEST", "image_import"]
 
 
 def _prepare(service: Service) -> None:
@@ -23,7 +38,19 @@ MANIFEST = Manifest(
             name="image",
             port=9292,
             prefix="image",
-            routes=(versions.routes, images.routes, image_data.routes, tickets.routes, tickets.open_routes),
+            routes=(
+                versions.routes,
+                images.routes,
+                patches.routes,
+                image_data.routes,
+                actions.routes,
+                members.routes,
+                tasks.routes,
+                schemas.routes,
+                info.routes,
+                tickets.routes,
+                tickets.open_routes,
+            ),
             faults=Page(),
             order=("body", "load", "authorise"),
             catalog=CatalogEntry(type="image", name="image"),
@@ -32,5 +59,7 @@ MANIFEST = Manifest(
     options=ImageOptions,
     policies=RULES,
     schema=SCHEMA,
+    workflows=(IMPORT,),
+    reconcilers=(upload_sweep.SWEEP,),
     on_start=_prepare,
 )

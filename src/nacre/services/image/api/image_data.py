@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from nacre.kernel.errors import BadRequest, UnsupportedMediaType
+from nacre.kernel.errors import BadRequest, NacreError, UnsupportedMediaType
 from nacre.kernel.http.request import Request, Response
 from nacre.kernel.http.routing import Routes
 from nacre.services.image import policy
@@ -17,10 +18,13 @@ from nacre.services.image.app import downloads, images, uploads
 from nacre.services.image.db.images import Image
 
 BLOCK_BYTES = 1 << 20
+BEAT_SECONDS = 10.0
 OCTETS = "application/octet-stream"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 routes = Routes("/v2/images/{image_id}")
 
@@ -31,6 +35,8 @@ class Taker(Protocol):
     """Whatever takes in bytes: all of it blocks, so all of it is called on threads."""
 
     def write(self, block: bytes | bytearray) -> None: ...
+
+    def beat(self) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -59,6 +65,7 @@ async def receive(req: Request, begin: Callable[[], Taker]) -> None:
     """Take in a request's body; one block is worked on while the next arrives."""
     assert req.chunks is not None
     taker = await on_thread(begin)
+    beating = asyncio.ensure_future(_beat(taker))
     work: asyncio.Future[None] | None = None
     try:
         async for block in blocks(req.chunks()):
@@ -73,6 +80,18 @@ async def receive(req: Request, begin: Callable[[], Taker]) -> None:
             await asyncio.wait([work])
         await asyncio.shield(on_thread(taker.abort))
         raise
+    finally:
+        beating.cancel()
+
+
+async def _beat(taker: Taker) -> None:
+    """Show signs of life, also while the client is slow or a disk takes long."""
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        try:
+            await on_thread(taker.beat)
+        except NacreError as error:
+            log.warning("an upload could not show that it lives: %s", error)
 
 
 def announced_bytes(req: Request) -> int | None:
@@ -92,6 +111,12 @@ def check_content_type(req: Request) -> None:
 async def upload(req: Request, image: Image) -> None:
     check_content_type(req)
     await receive(req, lambda: uploads.begin(req.ctx, image, announced_bytes(req)))
+
+
+@routes.put("/stage", policy=policy.MODIFY_IMAGE, load=images.get, stream=True, status=204)
+async def stage(req: Request, image: Image) -> None:
+    check_content_type(req)
+    await receive(req, lambda: uploads.stage(req.ctx, image, announced_bytes(req)))
 
 
 @routes.get("/file", policy=policy.DOWNLOAD_IMAGE, load=images.get)

@@ -114,18 +114,18 @@ def _moment(name: str, text: str) -> Match:
     return Match("ne" if operator == "neq" else operator, check_value(name, DATETIME, moment))  # type: ignore[arg-type]
 
 
-def part(req: Request) -> Page:
+def part(req: Request, keys: Sequence[str] = SORT_KEYS) -> Page:
     """Return which part of the list a query asks for, in which order."""
     config = req.ctx.config
     limit = req.arg("limit", BIG, config.default_page)
     return Page(
         limit=min(limit, config.maximum_page),
         marker=req.arg("marker"),
-        sort=tuple(_sorts(req)),
+        sort=tuple(_sorts(req, keys)),
     )
 
 
-def _sorts(req: Request) -> list[Sort]:
+def _sorts(req: Request, known: Sequence[str]) -> list[Sort]:
     old = [name for name in ("sort_key", "sort_dir") if name in req.query]
     if "sort" in req.query:
         if old:
@@ -141,10 +141,8 @@ def _sorts(req: Request) -> list[Sort]:
         if len(keys) != len(directions):
             raise BadRequest("Number of sort dirs does not match the number of sort keys")
     for key in keys:
-        if key not in SORT_KEYS:
-            raise BadRequest(
-                f"Invalid sort key: {key[:40]}. It must be one of the following: {', '.join(SORT_KEYS)}."
-            )
+        if key not in known:
+            raise BadRequest(f"Invalid sort key: {key[:40]}. It must be one of: {', '.join(known)}.")
     for direction in directions:
         if direction not in DIRECTIONS:
             raise BadRequest(f"Invalid sort direction: {direction[:40]}")

@@ -9,8 +9,9 @@ from nacre.kernel import errors
 from nacre.kernel.context import Context
 from nacre.kernel.db import Page, Transaction
 from nacre.kernel.ids import new_id
+from nacre.kernel.tasks import cancel
 from nacre.services.image import policy
-from nacre.services.image.app import stores
+from nacre.services.image.app import jobs, stores
 from nacre.services.image.db import images
 from nacre.services.image.db.images import Image, Viewer, Wanted
 from nacre.services.image.db.tables import Status, Visibility
@@ -95,7 +96,7 @@ def create(
         os_hash_value=None,
         location=None,
         staged=None,
-        upload_id=None,
+        upload=None,
         upload_seen_at=None,
         created_at=now,
         updated_at=now,
@@ -117,6 +118,7 @@ def delete(ctx: Context, image: Image) -> None:
         if now.protected:
             raise ImageProtected(image.id)
         images.delete(tx, image.id)
+        cancel(tx, jobs.of(image.id))
         return now
 
     gone = ctx.db.run(write)
@@ -138,7 +140,7 @@ def reactivate(ctx: Context, image: Image) -> None:
 
 def _switch(ctx: Context, image: Image, present: Status, new: Status) -> None:
     def write(tx: Transaction) -> None:
-        if images.move(tx, image.id, present=present, new=new, upload_id=None, values={}):
+        if images.move(tx, image.id, present=present, new=new, upload=None, values={}):
             return
         now = images.get(tx, image.id, viewer(ctx))
         if now.status != new:
@@ -188,8 +190,8 @@ def check_properties(ctx: Context, properties: Mapping[str, Any]) -> None:
 
 
 def check_tags(ctx: Context, tags: Iterable[str]) -> tuple[str, ...]:
-    """Return tags without repetition; raises when an image cannot have that many."""
-    tags = tuple(dict.fromkeys(tags))
+    """Return tags in order and without repetition; raises when an image cannot have that many."""
+    tags = tuple(sorted(set(tags)))
     if len(tags) > ctx.config.maximum_tags:
         raise LimitExceeded("tags", len(tags), ctx.config.maximum_tags)
     return tags

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
 from nacre.kernel.db import Page, Transaction, conditions
 from nacre.kernel.db import page as kernel_page
@@ -48,7 +48,7 @@ class Image(msgspec.Struct, frozen=True):
     os_hash_value: str | None
     location: str | None
     staged: str | None
-    upload_id: str | None
+    upload: str | None
     upload_seen_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -82,6 +82,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
     visibility: str | None = None
     member_status: str = MemberStatus.ACCEPTED
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a project's images amount to."""
+
+    count: int
+    size: int
+    staged_size: int
+    arriving: int
 
 
 EXISTS = images.c.status != Status.DELETED
@@ -204,6 +213,11 @@ def insert(tx: Transaction, image: Image) -> None:
     replace_tags(tx, image.id, image.tags)
 
 
+def hold(tx: Transaction, image_id: str) -> None:
+    """Let nobody else change an image until this transaction ends."""
+    tx.lock(images, image_id)
+
+
 def update(tx: Transaction, image_id: str, values: Mapping[str, Any]) -> None:
     """Change columns of an image, and with them the moment of its last change."""
     if not tx.update(images, and_(images.c.id == image_id, EXISTS), {**values, "updated_at": tx.now()}):
@@ -229,52 +243,92 @@ def move(
     *,
     present: Status,
     new: Status,
-    upload_id: str | None,
+    upload: str | None,
     values: Mapping[str, Any],
 ) -> bool:
     """Take an image from one status to another if it is there, held by that upload; tell whether."""
     here = and_(images.c.id == image_id, images.c.status == present)
-    here = and_(here, images.c.upload_id == upload_id if upload_id else images.c.upload_id.is_(None))
+    here = and_(here, images.c.upload == upload if upload else images.c.upload.is_(None))
     return bool(tx.update(images, here, {**values, "status": new, "updated_at": tx.now()}))
 
 
-def touch_upload(tx: Transaction, image_id: str, upload_id: str) -> bool:
+def touch_upload(tx: Transaction, image_id: str, upload: str) -> bool:
     """Note that an upload lives; tell whether it is still the one that counts."""
-    mine = and_(images.c.id == image_id, images.c.upload_id == upload_id)
+    mine = and_(images.c.id == image_id, images.c.upload == upload)
     return bool(tx.update(images, mine, {"upload_seen_at": tx.now()}))
+
+
+def claim_name(tx: Transaction, image_id: str, name: str) -> None:
+    """Note the object that an import is about to write; may be repeated."""
+    here = and_(images.c.id == image_id, images.c.status == Status.IMPORTING)
+    tx.update(images, here, {"upload": name})
+
+
+def finish_import(tx: Transaction, image_id: str, name: str, facts: Mapping[str, Any]) -> str | None:
+    """Make an imported image active; returns where its bytes were staged, None if it is no longer there.
+
+    May be repeated: the second time it returns "" because nothing is staged any more.
+    """
+    image = find_any(tx, image_id)
+    if image is not None and image.location == name:
+        return ""
+    if image is None or image.status is not Status.IMPORTING or image.upload != name:
+        return None
+    update(tx, image_id, {**facts, "status": Status.ACTIVE, "upload": None, "staged": None})
+    return image.staged
+
+
+def fail_import(tx: Transaction, image_id: str) -> str | None:
+    """Queue an image again whose import came to nothing; returns where its bytes were staged."""
+    image = find_any(tx, image_id)
+    if image is None or image.status is not Status.IMPORTING:
+        return None
+    nothing = {"upload": None, "staged": None, "size": None}
+    update(tx, image_id, {**nothing, "status": Status.QUEUED})
+    return image.staged
 
 
 def delete(tx: Transaction, image_id: str) -> None:
     """Mark an image as deleted and drop all that belongs to it but its row."""
     now = tx.now()
     gone = {"status": Status.DELETED, "deleted_at": now, "updated_at": now, "location": None, "staged": None}
-    if not tx.update(images, and_(images.c.id == image_id, EXISTS), {**gone, "upload_id": None}):
+    if not tx.update(images, and_(images.c.id == image_id, EXISTS), {**gone, "upload": None}):
         raise ImageNotFound(image_id)
     for table in (image_properties, image_tags, image_members):
         tx.delete(table, table.c.image_id == image_id)
 
 
-def stored_bytes(tx: Transaction, owner: str) -> int:
-    """Return how many bytes a project's images hold."""
-    return int(
-        tx.scalar(select(func.coalesce(func.sum(images.c.size), 0)).where(images.c.owner == owner, EXISTS))
-    )
+def stored_bytes(tx: Transaction, owner: str, *, besides: str) -> int:
+    """Return how many bytes a project's images hold, not counting one of them."""
+    others = and_(images.c.owner == owner, images.c.id != besides, EXISTS)
+    return int(tx.scalar(select(func.coalesce(func.sum(images.c.size), 0)).where(others)))
 
 
-def located(tx: Transaction, locations: Sequence[str]) -> set[str]:
-    """Return which of these places in the store belong to an image."""
-    return set(tx.scalars(select(images.c.location).where(images.c.location.in_(locations))))
+def usage(tx: Transaction, owner: str) -> Usage:
+    """Return what a project's images amount to."""
+    arriving = images.c.status.in_([Status.SAVING, Status.UPLOADING, Status.IMPORTING])
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(images.c.size), 0),
+        func.coalesce(func.sum(case((images.c.staged.is_not(None), images.c.size), else_=0)), 0),
+        func.coalesce(func.sum(case((arriving, 1), else_=0)), 0),
+    ).where(images.c.owner == owner, EXISTS)
+    row = tx.execute(query).one()
+    return Usage(*(int(value) for value in row))
 
 
-def staged(tx: Transaction, names: Sequence[str]) -> set[str]:
-    """Return which of these staged files belong to an image."""
-    return set(tx.scalars(select(images.c.staged).where(images.c.staged.in_(names))))
+def named(tx: Transaction, names: Sequence[str]) -> set[str]:
+    """Return which of these objects belong to an image, as its data, staged, or on their way."""
+    found: set[str] = set()
+    for column in (images.c.location, images.c.staged, images.c.upload):
+        found.update(tx.scalars(select(column).where(column.in_(names))))
+    return found
 
 
 def stalled(tx: Transaction, seen_before: datetime, limit: int) -> list[Image]:
     """Return images whose upload has shown no sign of life since a moment."""
     late = and_(images.c.status.in_([Status.SAVING, Status.UPLOADING]), images.c.upload_seen_at < seen_before)
-    return tx.all(select(images).where(late, images.c.upload_id.is_not(None)).limit(limit), Image)
+    return tx.all(select(images).where(late, images.c.upload.is_not(None)).limit(limit), Image)
 
 
 def purge(tx: Transaction, deleted_before: datetime) -> int:

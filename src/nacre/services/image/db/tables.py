@@ -1,17 +1,31 @@
 """The image service's tables.
 
 `images.location` names the bytes in the store, and is set in the same transaction that makes the image
-active; whatever the store holds besides is nobody's and is swept.  `upload_id` says which of several
-tries to send the bytes is the one that counts, `upload_seen_at` when it last showed a sign of life.
+active; `staged` names bytes that wait for their import.  `upload` names the object that is being written,
+and so which of several tries is the one that counts; `upload_seen_at` is its last sign of life.  Whatever
+the store holds that no row names is nobody's and is swept.
 The row of a deleted image stays for a while, so that its id is not used again.
 """
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Boolean, Index, Integer, Table
 
 from nacre.kernel import tasks as kernel_tasks
-from nacre.kernel.db import Big, Id, LongText, Name, OneOf, Schema, UtcDateTime, column, new_metadata, sized
+from nacre.kernel.db import (
+    Big,
+    Id,
+    Json,
+    LongText,
+    Name,
+    OneOf,
+    Schema,
+    UtcDateTime,
+    column,
+    new_metadata,
+    sized,
+)
 
 
 class Status(StrEnum):
@@ -33,6 +47,15 @@ class Visibility(StrEnum):
     COMMUNITY = "community"
     SHARED = "shared"
     PRIVATE = "private"
+
+
+class TaskStatus(StrEnum):
+    """How far a task is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAILURE = "failure"
 
 
 class MemberStatus(StrEnum):
@@ -67,7 +90,7 @@ images = Table(
     column("os_hash_value", sized(128), null=True),
     column("location", sized(191), null=True),
     column("staged", sized(191), null=True),
-    column("upload_id", Id, null=True),
+    column("upload", sized(191), null=True),
     column("upload_seen_at", UtcDateTime, null=True),
     column("created_at", UtcDateTime),
     column("updated_at", UtcDateTime),
@@ -77,6 +100,8 @@ images = Table(
     Index("images_by_created_at", "created_at", "id"),
     Index("images_by_status", "status", "upload_seen_at"),
     Index("images_by_location", "location"),
+    Index("images_by_staged", "staged"),
+    Index("images_by_upload", "upload"),
 )
 
 image_properties = Table(
@@ -103,6 +128,27 @@ image_members = Table(
     column("created_at", UtcDateTime),
     column("updated_at", UtcDateTime),
     Index("image_members_by_member", "member_id", "status"),
+)
+
+image_tasks = Table(
+    "image_tasks",
+    metadata,
+    column("id", Id, key=True),
+    column("image_id", Id, null=True),
+    column("type", sized(30)),
+    column("status", OneOf(TaskStatus)),
+    column("owner", sized(191), null=True),
+    column("user_id", sized(64), null=True),
+    column("request_id", sized(64), null=True),
+    column("input", Json(dict[str, Any])),
+    column("result", Json(dict[str, Any]), null=True),
+    column("message", LongText),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    column("expires_at", UtcDateTime, null=True),
+    Index("image_tasks_by_image", "image_id", "created_at"),
+    Index("image_tasks_by_owner", "owner", "created_at", "id"),
+    Index("image_tasks_by_expiry", "expires_at"),
 )
 
 SCHEMA = Schema(metadata)

@@ -30,16 +30,17 @@ class Incoming(Protocol):
         """Add bytes at the end."""
 
     def commit(self) -> None:
-        """Make the object exist, durably."""
+        """Make the object exist, durably; Gone if somebody discarded it meanwhile."""
 
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time and twice."""
 
 
 class Store(Protocol):
-    """One place for the bytes of images."""
+    """One place for the bytes of images; `kind` is the driver's, `id` what users call this place."""
 
     id: str
+    kind: str
     description: str
 
     def receive(self, name: str) -> Incoming:

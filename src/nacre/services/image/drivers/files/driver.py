@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nacre.kernel.errors import NotFound
+from nacre.kernel.errors import Gone, NotFound
 from nacre.services.image.drivers.base import Stored
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z][0-9a-zA-Z._-]{0,190}")
@@ -27,7 +27,7 @@ INCOMING = "incoming"
 class FilesStore:
     """Objects as files."""
 
-    id = "files"
+    id = kind = "files"
     description = "Files on a disk of the image service's machine."
 
     def __init__(self, directory: Path) -> None:
@@ -79,7 +79,10 @@ class IncomingFile:
     def commit(self) -> None:
         os.fsync(self._file)
         self._close()
-        os.rename(self._temporary, self._final)
+        try:
+            os.rename(self._temporary, self._final)
+        except FileNotFoundError:
+            raise Gone(f"{self._final.name} was given up before it was complete.") from None
         directory = os.open(self._final.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
