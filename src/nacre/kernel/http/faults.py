@@ -128,7 +128,7 @@ class Typed(Dialect):
         return 409 if isinstance(error, errors.OverQuota) else error.status
 
     def body(self, error: errors.NacreError, message: str, req: Request) -> Any:
-        kind = self.KINDS.get(error.code, error.code)
+        kind = self.KINDS.get(type(error).__name__, error.code)
         return {self.envelope: {"type": kind, "message": message, "detail": ""}}
 
     def invalid(self, error: errors.Invalid) -> str:

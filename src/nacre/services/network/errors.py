@@ -111,6 +111,17 @@ class InvalidFilter(errors.BadRequest):
         return "HTTPBadRequest"
 
 
+class ResourceRequest(errors.BadRequest):
+    """A request that makes no sense for a resource as it stands: `router`, `floatingip`."""
+
+    def __init__(self, resource: str, reason: str) -> None:
+        super().__init__(f"Bad {resource} request: {reason}.")
+
+    @property
+    def code(self) -> str:
+        return "BadRequest"
+
+
 class OverQuota(errors.OverQuota):
     def __init__(self, resources: list[str]) -> None:
         super().__init__(f"Quota exceeded for resources: {resources!r}.")

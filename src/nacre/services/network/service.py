@@ -5,10 +5,27 @@ from nacre.kernel.http.api import Api, CatalogEntry
 from nacre.kernel.http.faults import Typed
 from nacre.kernel.service import Manifest, Service
 from nacre.services.network import policy, rpc
-from nacre.services.network.api import networks, ports, quotas, security_groups, subnets, versions
+from nacre.services.network.api import (
+    address_plans,
+    agents,
+    cloud_wide,
+    floating_ips,
+    networks,
+    ports,
+    quotas,
+    rbac,
+    routers,
+    security_groups,
+    subnet_pools,
+    subnets,
+    tags,
+    versions,
+)
 from nacre.services.network.app import reports, views
 from nacre.services.network.config import NetworkOptions
 from nacre.services.network.db.tables import SCHEMA
+from nacre.services.network.tasks.changes_prune import CHANGES_PRUNE
+from nacre.services.network.tasks.placement_sync import PLACEMENT_SYNC
 
 
 def _handlers(service: Service) -> Handlers:
@@ -34,7 +51,17 @@ MANIFEST = Manifest(
                 ports.routes,
                 security_groups.routes,
                 security_groups.rule_routes,
+                routers.routes,
+                floating_ips.routes,
+                subnet_pools.routes,
+                address_plans.scope_routes,
+                address_plans.group_routes,
+                rbac.routes,
                 quotas.routes,
+                agents.routes,
+                agents.placements,
+                cloud_wide.routes,
+                *tags.routes,
             ),
             faults=Typed(),
             version_path="/v2.0",
@@ -46,5 +73,6 @@ MANIFEST = Manifest(
     policies=policy.RULES,
     policy_kinds=policy.POLICY_KINDS,
     schema=SCHEMA,
+    reconcilers=(PLACEMENT_SYNC, CHANGES_PRUNE),
     rpc=_handlers,
 )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nacre.kernel import errors
 from nacre.kernel.context import Context
 from nacre.kernel.db import Page, Transaction
 from nacre.kernel.ids import new_id
@@ -21,15 +20,16 @@ from nacre.services.network.errors import (
     FloatingIPPortAlreadyAssociated,
     IpAddressGenerationFailure,
     NetworkInUse,
+    ResourceRequest,
 )
 
 WITHOUT_STATUS = "N/A"
 """What the port of a floating IP says of itself: nothing is plugged there."""
 
 
-def refusal(reason: str) -> errors.BadRequest:
+def refusal(reason: str) -> ResourceRequest:
     """Return the error for a request that makes no sense for a floating IP."""
-    return errors.BadRequest(f"Bad floatingip request: {reason}.")
+    return ResourceRequest("floatingip", reason)
 
 
 def get(ctx: Context, floatingip_id: str) -> FloatingIp:

@@ -14,7 +14,16 @@ from nacre.services.network.app.news import News, write
 from nacre.services.network.app.sight import reach, viewer
 from nacre.services.network.config import TUNNEL_OVERHEAD, NetworkOptions
 from nacre.services.network.db import dhcp as dhcp_servers
-from nacre.services.network.db import networks, ports, presences, rbac, routers, segments, standard
+from nacre.services.network.db import (
+    networks,
+    ports,
+    presences,
+    rbac,
+    routers,
+    segments,
+    standard,
+    topologies,
+)
 from nacre.services.network.db import subnets as subnet_rows
 from nacre.services.network.db.networks import OBJECT, Network
 from nacre.services.network.errors import (
@@ -236,4 +245,5 @@ def remove(tx: Transaction, news: News, network_id: str, expected: int | None = 
     for subnet in subnet_rows.of_network(tx, network_id):
         subnets.erase(tx, news, subnet)
     networks.delete(tx, network_id)
+    topologies.forget_network(tx, network_id)
     presences.forget(tx, network_id)

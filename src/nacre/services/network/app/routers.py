@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from nacre.kernel import errors
 from nacre.kernel.context import Context
 from nacre.kernel.db import Page, Transaction
 from nacre.services.network.app import addressing, binding, limits, plugs, router_placement, routes
@@ -23,6 +22,7 @@ from nacre.services.network.db.subnets import Subnet
 from nacre.services.network.errors import (
     PortInUse,
     PortNotFound,
+    ResourceRequest,
     RouterExternalGatewayInUseByFloatingIp,
     RouterInterfaceInUseByFloatingIP,
     RouterInterfaceInUseByRoute,
@@ -43,9 +43,9 @@ class Interface(msgspec.Struct, frozen=True):
     subnet_ids: tuple[str, ...]
 
 
-def refusal(reason: str) -> errors.BadRequest:
+def refusal(reason: str) -> ResourceRequest:
     """Return the error for a request that makes no sense for a router."""
-    return errors.BadRequest(f"Bad router request: {reason}.")
+    return ResourceRequest("router", reason)
 
 
 def get(ctx: Context, router_id: str) -> Router:
@@ -114,10 +114,11 @@ def _update(
 
 def delete(ctx: Context, router: Router, *, expected: int | None = None) -> None:
     """Delete a router that has no leg inside."""
-    write(ctx, _delete, router.id, expected)
+    write(ctx, remove, router.id, expected)
 
 
-def _delete(tx: Transaction, news: News, router_id: str, expected: int | None) -> None:
+def remove(tx: Transaction, news: News, router_id: str, expected: int | None = None) -> None:
+    """Remove a router that has no leg inside."""
     if not routers.lock(tx, router_id, expected):
         raise RouterNotFound(router_id)
     router = routers.get(tx, router_id)
@@ -191,6 +192,16 @@ def add_interface(
     if subnet_id and port_id:
         raise refusal("Cannot specify both subnet-id and port-id")
     return write(ctx, _add_interface, router.id, subnet_id, port_id)
+
+
+def connect(tx: Transaction, news: News, router_id: str, subnet_id: str) -> None:
+    """Give a router a leg on a subnet, within a larger transaction."""
+    _add_interface(tx, news, router_id, subnet_id, None)
+
+
+def disconnect(tx: Transaction, news: News, router_id: str, port_id: str) -> None:
+    """Take a leg from a router, within a larger transaction."""
+    _remove_interface(tx, news, router_id, None, port_id)
 
 
 def _add_interface(

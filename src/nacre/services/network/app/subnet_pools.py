@@ -83,10 +83,10 @@ def _texts(nets: Iterable[Net]) -> list[str]:
     return [str(net) for net in nets]
 
 
-def _lies_within(net: Net, prefixes: Iterable[str]) -> bool:
+def _lies_within(net: Any, prefixes: Iterable[str]) -> bool:
     """Tell whether a range is part of one of these prefixes."""
     outer = (ip_network(prefix) for prefix in prefixes)
-    return any(each.version == net.version and each.supernet_of(net) for each in outer)  # type: ignore[arg-type]
+    return any(each.version == net.version and each.supernet_of(net) for each in outer)
 
 
 def _check_lengths(version: int, shortest: int, usual: int, longest: int) -> None:
@@ -162,12 +162,11 @@ def remove_prefixes(ctx: Context, pool: SubnetPool, prefixes: Sequence[str]) -> 
     return update(ctx, pool, {"prefixes": _texts(left)})
 
 
-def _without(net: Net, gone: Net) -> list[Net]:
+def _without(net: Any, gone: Any) -> list[Net]:
+    """Return what is left of a range when another is taken out of it."""
     if net.version != gone.version or not net.overlaps(gone):
         return [net]
-    if net.subnet_of(gone):  # type: ignore[arg-type]
-        return []
-    return list(net.address_exclude(gone))  # type: ignore[arg-type]
+    return [] if net.subnet_of(gone) else list(net.address_exclude(gone))
 
 
 def delete(ctx: Context, pool: SubnetPool, *, expected: int | None = None) -> None:
@@ -221,11 +220,7 @@ def allocate(
         _check_pool_quota(pool, length, [s.cidr for s in taken if s.project_id == project_id])
     used = [subnet.net for subnet in taken]
     if wanted is not None:
-        if not any(
-            wanted.version == pool.ip_version and wanted.subnet_of(ip_network(p)) for p in pool.prefixes
-        ):  # type: ignore[arg-type]
-            raise SubnetAllocationError("Cannot allocate requested subnet from the available set of prefixes")
-        if any(wanted.overlaps(other) for other in used):
+        if not _lies_within(wanted, pool.prefixes) or any(wanted.overlaps(other) for other in used):
             raise SubnetAllocationError("Cannot allocate requested subnet from the available set of prefixes")
         return wanted
     return _first_free([ip_network(prefix) for prefix in pool.prefixes], used, length)

@@ -91,7 +91,8 @@ def complete(tx: Transaction, rows: list[FloatingIp]) -> list[FloatingIp]:
     for some in standard.chunks(row.port_id for row in rows if row.port_id):
         for port in tx.all(select(ports).where(ports.c.id.in_(some)), _PortRow):
             values = msgspec.structs.asdict(port)
-            details[values.pop("id")] = PortDetails(**values)
+            port_id = values.pop("id")
+            details[port_id] = PortDetails(**values)
     ids = [row.id for row in rows]
     forwarded: dict[str, list[dict[str, Any]]] = {}
     for some in standard.chunks(ids):
