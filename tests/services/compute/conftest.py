@@ -177,8 +177,14 @@ class Person:
 
 
 @pytest.fixture
-def cloud(tmp_path):
-    cloud = ComputeCloud(tmp_path)
+def config():
+    """The configuration of a test's cloud; a file that wants another one overrides this."""
+    return {}
+
+
+@pytest.fixture
+def cloud(tmp_path, config):
+    cloud = ComputeCloud(tmp_path, config)
     yield cloud
     cloud.close()
 

@@ -47,7 +47,12 @@ def test_names_are_taken_once(admin, aggregate):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"name": ""}, {"name": "x" * 256}, {"availability_zone": "a:b", "name": "x"}, {"name": "x", "hosts": []}],
+    [
+        {"name": ""},
+        {"name": "x" * 256},
+        {"availability_zone": "a:b", "name": "x"},
+        {"name": "x", "hosts": []},
+    ],
 )
 def test_bad_ones_are_refused(admin, fields):
     assert admin.post(PATH, {"aggregate": fields}).status == 400
