@@ -13,11 +13,9 @@ twice, may arrive late, and the next one puts it right.
 * A spec carries a ``revision``.  An agent ignores a revision older than the one it holds.
 * ``INSPECT`` tells what is true now.  ``RESYNC`` tells what changed since a number that the agent gave out.
 
-Agents hold no user's credentials: whatever must be fetched or uploaded comes with a URL and a ticket for just
-that.  Messages may gain optional fields and lose none.
+Agents hold no user's credentials: what must be fetched or sent comes with a URL and a ticket for just that.
+Messages may gain optional fields and lose none.
 """
-
-from __future__ import annotations
 
 import datetime
 from enum import StrEnum
@@ -33,6 +31,10 @@ CONTROL_TOPIC = "compute"
 def host_topic(host: str) -> str:
     """Name the topic that the agent of ``host`` serves."""
     return f"compute.{host}"
+
+
+#: Fields that hold tickets and passwords, or may.
+SECRET = frozenset(("headers", "config_drive", "connection", "password"))
 
 
 class Power(StrEnum):
@@ -67,7 +69,11 @@ class ConsoleType(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A thing that travels between control plane and host."""
+    """A thing that travels between control plane and host.  Secrets in it are not shown when it is logged."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in SECRET)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 # --- the spec: everything needed to make a server so ----------------------------------------------
@@ -79,9 +85,6 @@ class Download(Message, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str] = {}
 
-    def __repr__(self) -> str:  # a ticket is a secret and never in a log
-        return f"Download(url={self.url!r})"
-
 
 class Upload(Message, frozen=True, kw_only=True):
     """Where the bytes of a new image go: ``method`` to ``url`` with ``headers``, the body as a stream."""
@@ -89,9 +92,6 @@ class Upload(Message, frozen=True, kw_only=True):
     url: str
     method: str = "PUT"
     headers: dict[str, str] = {}
-
-    def __repr__(self) -> str:
-        return f"Upload(url={self.url!r}, method={self.method!r})"
 
 
 class ImageSource(Message, frozen=True, kw_only=True):
@@ -135,9 +135,6 @@ class VolumeSpec(Message, frozen=True, kw_only=True):
     read_only: bool = False
     size_gb: int | None = None
 
-    def __repr__(self) -> str:  # a connection may hold a password
-        return f"VolumeSpec(volume_id={self.volume_id!r}, device={self.device!r})"
-
 
 class Owner(Message, frozen=True, kw_only=True):
     """Who owns a server: for the operator who looks at the host, not for any decision."""
@@ -175,29 +172,23 @@ class ServerSpec(Message, frozen=True, kw_only=True):
     owner: Owner
     revision: int  # grows with every change of the spec
     power: Power = Power.RUNNING
-
     flavor_name: str = ""
     vcpus: int
     memory_mb: int
     root_gb: int  # 0 = as large as the image
     ephemeral_gb: int = 0
     swap_mb: int = 0
-
     image: ImageSource | None = None  # None = boots from a volume
     image_name: str = ""
     kernel: ImageSource | None = None
     ramdisk: ImageSource | None = None
     root_generation: int = 1  # rebuild: a larger number means "throw the root disk away and make a new one"
     rescue: ImageSource | None = None  # while set, the server boots this and sees its own disk as the second
-
     nics: tuple[NicSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
     config_drive: dict[str, bytes] | None = None  # path on the drive -> content; None = no drive
     hardware: Hardware = Hardware()
     created_at: datetime.datetime | None = None
-
-    def __repr__(self) -> str:  # config drives hold passwords
-        return f"ServerSpec(id={self.id!r}, name={self.name!r}, revision={self.revision}, power={self.power})"
 
 
 # --- the status: what is so -----------------------------------------------------------------------
@@ -237,7 +228,6 @@ class ServerStatus(Message, frozen=True, kw_only=True):
     fault: Fault | None = None  # of the last ensure; empty again when one succeeds
     reason: str = ""  # why the state is what it is: "guest powered itself off", "crashed"
     outcomes: tuple[Outcome, ...] = ()  # the last commands that ended, oldest first
-
     vcpus: int = 0
     memory_mb: int = 0
     nics: tuple[str, ...] = ()  # port ids plugged in
@@ -338,9 +328,6 @@ class ExtendVolume(ServerCommand, frozen=True, kw_only=True):
 class SetPassword(ServerCommand, frozen=True, kw_only=True):
     password: str
     user: str = "root"
-
-    def __repr__(self) -> str:
-        return f"SetPassword(server_id={self.server_id!r}, user={self.user!r})"
 
 
 class SnapshotServer(ServerCommand, frozen=True, kw_only=True):
@@ -468,10 +455,9 @@ class Nothing(Message, frozen=True, kw_only=True):
     """An answer without content."""
 
 
-# --- reports --------------------------------------------------------------------------------------
-
-
 class ServerReport(Message, frozen=True, kw_only=True):
+    """A server's status, sent at every change of it."""
+
     host: str
     epoch: str
     status: ServerStatus

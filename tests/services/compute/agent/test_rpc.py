@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from nacre.kernel.bus import Method
 from nacre.services.compute import rpc
 
