@@ -69,7 +69,7 @@ class SimulatedDriver(Driver):
             "vlan",
             "vxlan",
         )
-        return Capabilities(words=words, tunnel_ip="127.0.0.1")
+        return Capabilities(words=words, tunnel_ip="127.0.0.1", physical_networks=("public",))
 
     def ensure_neighbours(self, rows: Iterable[rpc.NeighbourSpec]) -> None:
         self._called("ensure_neighbours")
