@@ -18,6 +18,7 @@ from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud
 from nacre.services.compute.agent.drivers.simulated import SimulatedDriver, SimulatedOptions
 from nacre.services.compute.agent.main import ComputeAgent
+from nacre.services.compute.rpc import CONTROL_TOPIC, HOST_REPORT, HostReport
 from nacre.services.compute.service import MANIFEST as COMPUTE
 from nacre.services.image.service import MANIFEST as IMAGE
 from nacre.services.placement.service import MANIFEST as PLACEMENT
@@ -111,6 +112,11 @@ class ComputeCloud(TestCloud):
 
         host = self.compute.db.read(hosts.find, name)
         return host is not None and host.inventory is not None
+
+    def report(self, *names):
+        """Have hosts report now, as they do every few seconds of real time."""
+        for name in names or self.agents:
+            self.process.bus.call(CONTROL_TOPIC, HOST_REPORT, HostReport(status=self.agents[name].status()))
 
     def close(self):
         for agent in self.agents.values():

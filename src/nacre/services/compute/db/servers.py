@@ -258,7 +258,7 @@ def hosts_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, str]:
         servers.c.id.in_(list(server_ids)), servers.c.host.is_not(None), servers.c.deleted.is_(False)
     )
     found: Any = tx.execute(query)
-    return dict(found)
+    return dict(found.all())
 
 
 def on_host(tx: Transaction, host: str) -> list[Server]:

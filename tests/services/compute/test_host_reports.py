@@ -1,0 +1,71 @@
+"""What hosts tell, and what compute makes of it."""
+
+from tests.services.compute.conftest import eventually
+
+from nacre.services.compute.tasks import server_sync
+
+
+def sync(cloud):
+    cloud.report()
+    return server_sync.run(cloud.compute.background_context())
+
+
+def test_a_guest_that_powers_itself_off_is_shown_so(stocked, member):
+    server_id = member.create()
+    stocked.drivers["host-1"].guest_powers_off(server_id)
+    server = eventually(lambda: (s := member.show(server_id))["status"] == "SHUTOFF" and s)
+    assert server["OS-EXT-STS:power_state"] == 4
+    assert member.act(server_id, os__start=None).status == 202
+    member.await_status(server_id, "ACTIVE")
+
+
+def test_the_sync_finds_what_reports_did_not_tell(stocked, member):
+    server_id = member.create()
+    driver = stocked.drivers["host-1"]
+    driver._events = None  # nobody hears of it
+    driver.guest_powers_off(server_id)
+    driver._events = stocked.agents["host-1"].watch
+    assert member.show(server_id)["status"] == "ACTIVE"
+    stocked.agents["host-1"].watch.observe(None)
+    sync(stocked)
+    assert member.show(server_id)["status"] == "SHUTOFF"
+
+
+def test_a_server_that_is_gone_from_its_host_is_in_error(stocked, member):
+    server_id = member.create()
+    stocked.drivers["host-1"].remove(server_id)
+    stocked.agents["host-1"].watch.observe(None)
+    server = eventually(lambda: (s := member.show(server_id))["status"] == "ERROR" and s)
+    assert server["fault"]["message"] == "The host host-1 has nothing of this server any more."
+    assert member.delete(f"/servers/{server_id}").status == 204
+    member.await_gone(server_id)
+
+
+def test_deleting_on_a_host_that_is_down_and_comes_back(stocked, member):
+    server_id = member.create()
+    agent = stocked.agents.pop("host-1")
+    agent.stop()
+    stocked.clock.turn(seconds=300)
+    member.delete(f"/servers/{server_id}")
+    member.await_gone(server_id)
+    driver = stocked.add_host("host-1")
+    assert list(driver.inspect()) == [server_id]
+    sync(stocked)
+    eventually(lambda: driver.inspect() == {}, "removal of what was left over")
+
+
+def test_placement_learns_what_a_host_has(stocked, admin):
+    providers = admin.request("GET", "placement", "/resource_providers").json["resource_providers"]
+    (provider,) = providers
+    assert provider["name"] == "host-1"
+    inventories = admin.request("GET", "placement", f"/resource_providers/{provider['uuid']}/inventories")
+    assert inventories.json["inventories"]["VCPU"]["total"] == 64
+    assert inventories.json["inventories"]["VCPU"]["allocation_ratio"] == 4.0
+
+
+def test_a_restarted_control_plane_goes_on(stocked, member):
+    server_id = member.create()
+    report = sync(stocked)
+    assert report.left == 0
+    assert sync(stocked).found == 0
+    assert member.show(server_id)["status"] == "ACTIVE"
