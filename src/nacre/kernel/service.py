@@ -83,7 +83,9 @@ class Service:
         self.runner: Runner | None = None
         self.memory: dict[str, Any] = {}
         """What the service keeps for the life of the process (caches, keys), by its own names."""
-        self._routers = {api.name: Router(api.routes) for api in manifest.apis}
+        self._routers = {
+            api.name: Router(api.routes, trailing_slash=api.trailing_slash) for api in manifest.apis
+        }
         self._proceed = compose()
 
     @property

@@ -452,5 +452,11 @@ def test_other_services_ask_by_the_client(cloud, member):
             client.get(ctx, id)
 
 
+def test_an_empty_id_is_no_image(member):
+    assert member.get("/v2/images/").status == 404
+    assert member.delete("/v2/images/").status == 404
+    assert member.get("/v2/").status == 200
+
+
 def test_a_reader_creates_nothing(reader):
     assert reader.post("/v2/images", {}).status == 403

@@ -44,6 +44,7 @@ class Api:
     order           in which a target is loaded, the caller authorised, the body checked
     conceal_missing who may not see a thing hears Forbidden where there is none, too
     unknown         what becomes of body members that no field declares
+    trailing_slash  whether /things/ means /things, or a thing whose id is missing and that is not found
     max_body_bytes  larger bodies are refused before they are read
     catalog         how it is announced; None for what no client looks up
     websocket       serves websocket connections, if it does
@@ -59,6 +60,7 @@ class Api:
     order: tuple[str, ...] = ("load", "authorise", "body")
     conceal_missing: bool = False
     unknown: Unknown = Unknown.REFUSE
+    trailing_slash: bool = True
     max_body_bytes: int = MEBIBYTE
     catalog: CatalogEntry | None = None
     websocket: Callable[[Service, Any], Awaitable[None]] | None = field(default=None)

@@ -233,8 +233,8 @@ class Match:
 class Router:
     """The routes of an API as a tree over path segments; matching costs one dict look-up a segment."""
 
-    def __init__(self, routes: Iterable[Routes]) -> None:
-        self._root = _Node()
+    def __init__(self, routes: Iterable[Routes], *, trailing_slash: bool = True) -> None:
+        self._root, self._trailing_slash = _Node(), trailing_slash
         self.operations = [operation for group in routes for operation in group.operations]
         for operation in self.operations:
             self._add(operation)
@@ -258,6 +258,8 @@ class Router:
         if found is None:
             return Match([], [], errors.NotFound())
         node, values = found
+        if not self._trailing_slash and path.endswith("/") and node.parameter is not None:
+            return Match([], [], errors.NotFound())
         operations = node.operations.get(method)
         if operations is None and method == "HEAD":
             operations = node.operations.get("GET")

@@ -53,6 +53,7 @@ MANIFEST = Manifest(
             ),
             faults=Page(),
             order=("body", "load", "authorise"),
+            trailing_slash=False,
             catalog=CatalogEntry(type="image", name="image"),
         ),
     ),
