@@ -62,6 +62,14 @@ class Cloud:
         """Where every service answers by its path prefix."""
         return f"http://{self._settings.listen}:{self._settings.ports.front(FRONT_PORT)}"
 
+    @property
+    def hosts(self) -> list[str]:
+        """The names of this machine's hosts: itself, or as many as a simulated cloud shall have."""
+        name = self._settings.host
+        if not self._settings.simulated:
+            return [name]
+        return [name, *(f"{name}-{n}" for n in range(2, self._settings.simulated_hosts + 1))]
+
     def start(self) -> None:
         """Start services, sockets, and agents; returns once requests are answered."""
         self.process.start()
@@ -98,10 +106,7 @@ class Cloud:
     def _make_agents(self, config: ConfigFile) -> list[Agent]:
         """Make the agents of this machine; a simulated cloud may have many hosts."""
         agents: list[Agent] = []
-        hosts = [self._settings.host]
-        if self._settings.simulated:
-            hosts += [f"{self._settings.host}-{n}" for n in range(2, self._settings.simulated_hosts + 1)]
-        for host in hosts:
+        for host in self.hosts:
             where: Path = self._state.root / "hosts" / host
             agents.append(
                 network_agent(

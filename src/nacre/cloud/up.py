@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from nacre.cloud import credentials, first_start, settings, simulated_image
+from nacre.cloud import credentials, first_start, memory, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.settings import Settings
@@ -22,6 +22,7 @@ from nacre.kernel import log
 from nacre.kernel.errors import Conflict, NacreError
 
 LONGEST_START_SECONDS = 1800.0
+HOSTS_SECONDS = 120.0
 
 
 class CannotStart(NacreError):
@@ -48,6 +49,7 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
     from nacre.cloud.assembly import Cloud
 
     settled = _settle(options, state, terminal)
+    memory.keep_small()
     log.configure(state.log)
     _, config = settings.read(options)
     cloud = Cloud(state, settled, config)
@@ -64,6 +66,7 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
         if not state.furnished.exists():
             _furnish(cloud.auth_url, settled, state, terminal)
             state.furnished.touch()
+        _wait_for_hosts(cloud.auth_url, state, len(cloud.hosts))
         state.note_running(msgspec.structs.replace(running, ready=True))
         _say_how_to_use(terminal, state, settled, cloud.auth_url)
         while not finished.wait(1.0):
@@ -116,6 +119,16 @@ def _furnish(auth_url: str, settled: Settings, state: StateDirectory, terminal: 
         return guest_images.ensure_tiny(guest_images.cache_directory(), terminal.note)
 
     first_start.furnish(admin, demo, settled, state, image, terminal.note)
+
+
+def _wait_for_hosts(auth_url: str, state: StateDirectory, wanted: int) -> None:
+    """Wait until the scheduler knows the hosts; a hypervisor takes a few seconds to start."""
+    admin = CloudClient(auth_url, "admin", state.secrets().admin_password, "admin")
+    admin.wait(
+        lambda: admin.get("placement", "/resource_providers")["resource_providers"],
+        lambda providers: len(providers) >= wanted,
+        seconds=HOSTS_SECONDS,
+    )
 
 
 def _say_how_to_use(terminal: Terminal, state: StateDirectory, settled: Settings, auth_url: str) -> None:
