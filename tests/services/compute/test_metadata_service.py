@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+
 from nacre.services.compute.app.metadata_callers import signature
 from nacre.services.network.agent.metadata import signature as agents_signature
 

@@ -43,6 +43,7 @@ class ComputeOptions(Options, frozen=True, kw_only=True):
     vnc_enabled: bool = True
     console_token_seconds: float = 600.0
     novnc_directory: str = "/usr/share/novnc"
+    """Where the page that shows screens is served from: as in Debian's package `novnc`."""
 
     # API
     max_list: int = 1000

@@ -7,6 +7,8 @@ from nacre.kernel.http.faults import Named, Page
 from nacre.kernel.service import Manifest
 from nacre.services.compute.api import (
     aggregates,
+    console_proxy,
+    consoles,
     diagnostics,
     external_events,
     flavors,
@@ -61,6 +63,7 @@ API = Api(
         aggregates.routes,
         services.routes,
         hypervisors.routes,
+        consoles.routes,
     ),
     faults=Named(),
     versions=VERSIONS,
@@ -79,6 +82,15 @@ METADATA = Api(
     max_body_bytes=metadata.LARGEST_BODY_BYTES,
 )
 
+CONSOLE = Api(
+    name="console",
+    port=6080,
+    prefix="console",
+    routes=(console_proxy.routes,),
+    faults=Page(),
+    websocket=console_proxy.connect,
+)
+
 STEPS = (
     server_build, server_delete, server_power, server_respec, server_snapshot, interface_attach, interface_detach,
 )  # fmt: skip
@@ -86,7 +98,7 @@ STEPS = (
 
 MANIFEST = Manifest(
     name="compute",
-    apis=(API, METADATA),
+    apis=(API, METADATA, CONSOLE),
     policies=RULES,
     options=ComputeOptions,
     schema=SCHEMA,
