@@ -21,10 +21,13 @@ from nacre.services.compute.agent.main import ComputeAgent
 from nacre.services.compute.rpc import CONTROL_TOPIC, HOST_REPORT, HostReport
 from nacre.services.compute.service import MANIFEST as COMPUTE
 from nacre.services.image.service import MANIFEST as IMAGE
+from nacre.services.network.agent.drivers.simulated.driver import SimulatedDriver as SimulatedNetwork
+from nacre.services.network.agent.main import NetworkAgent
+from nacre.services.network.service import MANIFEST as NETWORK
 from nacre.services.placement.service import MANIFEST as PLACEMENT
 
 sys.path.insert(0, str(Path(__file__).parent))
-from network_stand_in import make_service  # noqa: E402
+from networks import Networks  # noqa: E402
 
 PEOPLE = {
     "member": Credentials(user_id="u1", user_name="mia", project_id="p1", roles=("member", "reader")),
@@ -84,16 +87,16 @@ class ComputeCloud(TestCloud):
     """A cloud whose hosts are simulated, and short words for what tests do with it."""
 
     def __init__(self, tmp_path, config=None):
-        network, self.network = make_service()
         self.directory = tmp_path
-        self.agents, self.drivers = {}, {}
+        self.agents, self.drivers, self.network_agents = {}, {}, {}
         super().__init__(
-            [IDENTITY, PLACEMENT, IMAGE, network, COMPUTE],
+            [IDENTITY, PLACEMENT, IMAGE, NETWORK, COMPUTE],
             tmp_path,
             config=config,
             service_user=ServiceUser(name="nacre", password="secret"),
         )
         self.compute = self.process.services["compute"]
+        self.network = Networks(self.user("admin"))
 
     def add_host(self, name="host-1", **options):
         driver = SimulatedDriver(
@@ -104,6 +107,16 @@ class ComputeCloud(TestCloud):
         )
         agent.start()
         self.agents[name], self.drivers[name] = agent, driver
+        if name not in self.network_agents:
+            self.network_agents[name] = NetworkAgent(
+                name,
+                self.process.bus,
+                SimulatedNetwork(),
+                self.directory / name / "network",
+                clock=self.clock,
+            )
+            self.network_agents[name].start()
+            eventually(lambda: self._has_network(name), f"network agent of {name}")
         eventually(lambda: self._is_known(name), f"host {name} in placement")
         return driver
 
@@ -113,13 +126,19 @@ class ComputeCloud(TestCloud):
         host = self.compute.db.read(hosts.find, name)
         return host is not None and host.inventory is not None
 
+    def _has_network(self, name):
+        from nacre.services.network.db import hosts
+
+        found = self.process.services["network"].db.read(lambda tx: hosts.find(tx, name))
+        return found is not None
+
     def report(self, *names):
         """Have hosts report now, as they do every few seconds of real time."""
         for name in names or self.agents:
             self.process.bus.call(CONTROL_TOPIC, HOST_REPORT, HostReport(status=self.agents[name].status()))
 
     def close(self):
-        for agent in self.agents.values():
+        for agent in (*self.agents.values(), *self.network_agents.values()):
             agent.stop()
         super().close()
 

@@ -221,28 +221,26 @@ def test_interfaces(stocked, member, server_id):
     assert member.get(f"/servers/{server_id}/ips/nope").status == 404
     assert member.delete(f"{path}/{interface['port_id']}").status == 202
     eventually(lambda: driver.inspect()[server_id].nics == ())
-    eventually(lambda: stocked.network.tables["ports"] == {})
+    eventually(lambda: stocked.network.ports() == [])
     assert member.delete(f"{path}/{interface['port_id']}").status == 404
 
 
 def test_a_lent_port_is_given_back(stocked, member, server_id):
     network = stocked.network.make_network()
-    port = stocked.user("admin").post(
-        "network", "/v2.0/ports", {"port": {"network_id": network["id"], "project_id": "p1"}}
-    ).json["port"]  # fmt: skip
+    port = stocked.network.make_port(network)
     path = f"/servers/{server_id}/os-interface"
     assert member.post(path, {"interfaceAttachment": {"port_id": port["id"]}}).status == 200
     eventually(lambda: stocked.drivers["host-1"].inspect()[server_id].nics)
-    assert stocked.network.tables["ports"][port["id"]]["device_id"] == server_id
+    assert stocked.network.port(port["id"])["device_id"] == server_id
     assert member.post(path, {"interfaceAttachment": {"port_id": port["id"]}}).status == 409
     member.delete(f"{path}/{port['id']}")
-    eventually(lambda: stocked.network.tables["ports"][port["id"]]["device_id"] == "")
+    eventually(lambda: stocked.network.port(port["id"])["device_id"] == "")
 
 
 def test_security_groups(stocked, member):
     network = stocked.network.make_network()
     server_id = member.create(networks=[{"uuid": network["id"]}])
-    stocked.network.add("security_groups", name="web", project_id="p1")
+    stocked.network.make_group("web")
     assert member.act(server_id, addSecurityGroup={"name": "web"}).status == 202
     assert {group["name"] for group in member.show(server_id)["security_groups"]} == {"default", "web"}
     assert member.act(server_id, removeSecurityGroup={"name": "default"}).status == 202

@@ -30,7 +30,7 @@ def three(stocked, member, admin):
 
 
 def _net(cloud):
-    return next(iter(cloud.network.tables["networks"]))
+    return cloud.network.networks()[0]["id"]
 
 
 def test_filters(three, stocked, member):
@@ -47,7 +47,7 @@ def test_filters(three, stocked, member):
     assert names(member, "flavor=2") == ["web-instance-2"]
     assert names(member, "flavor=nope") == []
     assert names(member, f"image={stocked.other_image}") == ["db-instance-33"]
-    address = next(iter(stocked.network.tables["ports"].values()))["fixed_ips"][0]["ip_address"]
+    address = stocked.network.ports()[0]["fixed_ips"][0]["ip_address"]
     assert names(member, f"ip={address}") == ["web-instance-1"]
     assert names(member, "ip=10.0.0") == ["web-instance-1"]
     assert names(member, "ip=10.9") == []

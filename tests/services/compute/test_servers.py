@@ -94,10 +94,7 @@ def test_an_old_client_gets_the_only_network(stocked, member):
 
 def test_ports_of_others_are_not_taken(stocked, member):
     network = stocked.network.make_network()
-    port = stocked.network.add(
-        "ports", network_id=network["id"], project_id="p1", mac_address="fa:16:3e:11:11:11",
-        device_id="somebody", fixed_ips=[], security_groups=[],
-    )  # fmt: skip
+    port = stocked.network.make_port(network, device_id="somebody")
     answer = member.try_to_create(networks=[{"port": port["id"]}])
     assert (answer.status, message(answer)) == (409, f"Port {port['id']} is still in use.")
 

@@ -15,7 +15,10 @@ def network(stocked):
 
 
 def hosts_at_rest(cloud):
-    return lambda: eventually(lambda: all(agent.status().busy == 0 for agent in cloud.agents.values()))
+    def at_rest():
+        return all(agent.status().busy == 0 for agent in cloud.agents.values()) and cloud.network.all_up()
+
+    return lambda: eventually(at_rest)
 
 
 def row(cloud, server_id):
@@ -28,13 +31,13 @@ def claimed(cloud, server_id):
 
 
 def ports_of(cloud, server_id):
-    return [port for port in cloud.network.tables["ports"].values() if port["device_id"] == server_id]
+    return cloud.network.ports(device_id=server_id)
 
 
 def assert_nothing_left(cloud, server_id, *, lent=()):
     assert claimed(cloud, server_id) == {}
     assert ports_of(cloud, server_id) == []
-    assert set(cloud.network.tables["ports"]) == set(lent)
+    assert {port["id"] for port in cloud.network.ports()} == set(lent)
     assert cloud.drivers["host-1"].inspect() == {}
     assert cloud.compute.db.read(nics.of_server, server_id) == []
 
@@ -45,10 +48,7 @@ def play(rehearsal, cloud, begin):
 
 @pytest.mark.parametrize("rehearsal", rehearsals(jobs.BUILD), ids=str)
 def test_building(rehearsal, stocked, network, member):
-    lent = stocked.user("admin").post(
-        "network", "/v2.0/ports", {"port": {"network_id": network["id"], "project_id": "p1"}}
-    )
-    lent_id = lent.json["port"]["id"]
+    lent_id = stocked.network.make_port(network)["id"]
     made = []
     play(
         rehearsal,
@@ -59,7 +59,7 @@ def test_building(rehearsal, stocked, network, member):
     if rehearsal.succeeds:
         assert (server.vm_state, server.task_state, server.host) == ("active", None, "host-1")
         assert len(ports_of(stocked, server.id)) == 2
-        assert len(stocked.network.tables["ports"]) == 2
+        assert len(stocked.network.ports()) == 2
         assert list(claimed(stocked, server.id).values())[0]["resources"]["VCPU"] == 1
         assert stocked.drivers["host-1"].inspect()[server.id].state == "running"
         assert server.admin_password is None
@@ -121,7 +121,7 @@ def test_attaching_an_interface(rehearsal, stocked, network, member):
         assert len(plugged) == len(ports_of(stocked, server_id)) == 1
     else:
         assert plugged == ()
-        assert stocked.network.tables["ports"] == {}
+        assert stocked.network.ports() == []
         assert stocked.compute.db.read(nics.of_server, server_id) == []
 
 
@@ -132,4 +132,4 @@ def test_detaching_an_interface(rehearsal, stocked, network, member):
     play(rehearsal, stocked, lambda: member.delete(f"/servers/{server_id}/os-interface/{port['id']}"))
     if rehearsal.succeeds:
         assert stocked.drivers["host-1"].inspect()[server_id].nics == ()
-        assert stocked.network.tables["ports"] == {}
+        assert stocked.network.ports() == []
