@@ -33,12 +33,13 @@ def test_projects_users_and_roles(openstack_admin):
     assert "401" in walker.refused("token", "issue")
     admin.run("user", "delete", "walker")
     admin.run("project", "delete", "walk")
-    assert "No project" in admin.refused("project", "show", "walk")
+    assert "No Project found" in admin.refused("project", "show", "walk")
 
 
 def test_application_credentials(openstack):
     made = openstack("application", "credential", "create", "robot")
-    assert made["secret"]
+    assert made["Secret"]
+    assert made["Roles"]
     listed = openstack("application", "credential", "list")
     assert [entry["Name"] for entry in listed] == ["robot"]
     openstack.run("application", "credential", "delete", "robot")

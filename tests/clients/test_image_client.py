@@ -52,7 +52,8 @@ def test_properties_tags_and_members(openstack, openstack_admin, tmp_path):
     assert shown["properties"]["os_distro"] == "tiny"
     assert shown["tags"] == ["small"]
     openstack.run("image", "set", "--shared", "shared one")
-    openstack.run("image", "add", "project", "shared one", "admin")
+    # A member cannot look up another project by its name, so the id is given.
+    openstack.run("image", "add", "project", "shared one", openstack_admin("token", "issue")["project_id"])
     members = openstack("image", "member", "list", "shared one")
     assert [member["Status"] for member in members] == ["pending"]
     openstack_admin.run("image", "set", "--accept", shown["id"])

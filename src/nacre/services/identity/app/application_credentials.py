@@ -119,7 +119,8 @@ def _insert(
             f"name {credential.name}."
         )
     held = assignments.effective_roles(tx, credential.user_id, Target.PROJECT, credential.project_id)
-    chosen = [{"name": name} for name in of_token] if wanted is None else wanted
+    # compat: an empty list means all roles of the token too; the openstack command sends one.
+    chosen = wanted or [{"name": name} for name in of_token]
     credential = msgspec.structs.replace(
         credential,
         role_ids=tuple(dict.fromkeys(_role_id(tx, held, each) for each in chosen)),
