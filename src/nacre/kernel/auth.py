@@ -69,9 +69,18 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                     "is_admin": "admin" in self.roles,
                     "is_admin_project": self.is_admin_project,
                     "trust_id": self.trust_id,
+                    "token": self._token_view(),
                 }
             )
         return view
+
+    def _token_view(self) -> dict[str, Any]:
+        """What rules written for identity may say of a token: `token.project.domain.id`, `token.domain.id`."""
+        return {
+            "user": {"id": self.user_id, "domain": {"id": self.user_domain_id}},
+            "project": {"id": self.project_id, "domain": {"id": self.project_domain_id}},
+            "domain": {"id": self.domain_id},
+        }
 
 
 Authenticator = Callable[[str], Credentials]

@@ -6,7 +6,7 @@ metadata that guests read, and the console's websocket.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from nacre.kernel.version import Versions
 from nacre.kernel.wire import Unknown
 
 if TYPE_CHECKING:
-    from nacre.kernel.http.routing import Routes
+    from nacre.kernel.http.routing import Operation, Routes
     from nacre.kernel.service import Service
 
 MEBIBYTE = 1024 * 1024
@@ -42,7 +42,8 @@ class Api:
     versions        its microversions, if it has them
     version_path    below which path microversions apply ("/v2.1")
     order           in which a target is loaded, the caller authorised, the body checked
-    conceal_missing who may not see a thing hears Forbidden where there is none, too
+    missing_target  (operation, path values) → what the policy is held against where the thing addressed does
+                    not exist, so that who may not see it does not learn that; None: 404 for everybody
     unknown         what becomes of body members that no field declares
     trailing_slash  whether /things/ means /things, or a thing whose id is missing and that is not found
     max_body_bytes  larger bodies are refused before they are read
@@ -58,7 +59,7 @@ class Api:
     versions: Versions | None = None
     version_path: str = ""
     order: tuple[str, ...] = ("load", "authorise", "body")
-    conceal_missing: bool = False
+    missing_target: Callable[[Operation, Mapping[str, str]], Mapping[str, Any] | None] | None = None
     unknown: Unknown = Unknown.REFUSE
     trailing_slash: bool = True
     max_body_bytes: int = MEBIBYTE

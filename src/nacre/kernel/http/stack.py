@@ -146,13 +146,15 @@ def dispatch(req: Request, proceed: Proceed) -> Response:
 
 
 def load(req: Request, operation: Operation, values: Mapping[str, str]) -> Any:
-    """Find the operation's target; where the API conceals what is missing, only for who might see it."""
+    """Find the operation's target; where there is none, say so only to who might have seen it."""
     assert operation.load is not None
     try:
         return operation.load(req.ctx, *(values[name] for name in operation.load_params))
     except errors.NotFound:
-        if req.api.conceal_missing and not isinstance(operation.policy, Access):
-            req.authorise(operation.policy, {})
+        if req.api.missing_target is not None and not isinstance(operation.policy, Access):
+            target = req.api.missing_target(operation, values)
+            if target is not None:
+                req.authorise(operation.policy, target)
         raise
 
 

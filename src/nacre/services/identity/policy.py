@@ -37,6 +37,11 @@ _named(
     "Is the user of the token that is asked about, or may do everything.",
 )
 _named(
+    "service_admin_or_token_subject",
+    "rule:service_or_admin or rule:token_subject",
+    "Is a service, or the user of the token that is asked about, or may do everything.",
+)
+_named(
     "domain_managed_target_role",
     "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
     "A role that the manager of a domain may give and take.",
@@ -74,7 +79,11 @@ GET_DOMAIN = _rule(
     f"{SEE} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s",
     "See a domain.",
 )
-LIST_DOMAINS = _rule("list_domains", f"{SEE} or role:manager", "List domains.")
+LIST_DOMAINS = _rule(
+    "list_domains",
+    f"{SEE} or (role:reader and domain_id:%(target.domain.id)s)",
+    "List domains; who has a token for one sees only that.",
+)
 CREATE_DOMAIN = _rule("create_domain", ADMIN, "Make a domain.")
 UPDATE_DOMAIN = _rule("update_domain", ADMIN, "Change a domain.")
 DELETE_DOMAIN = _rule("delete_domain", ADMIN, "Delete a domain.")
@@ -84,7 +93,9 @@ GET_DOMAIN_CONFIG = _rule("get_domain_config", SEE, "See a domain's options.")
 UPDATE_DOMAIN_CONFIG = _rule("update_domain_config", ADMIN, "Change a domain's options.")
 DELETE_DOMAIN_CONFIG = _rule("delete_domain_config", ADMIN, "Remove a domain's options.")
 GET_DOMAIN_CONFIG_DEFAULT = _rule("get_domain_config_default", SEE, "See the defaults of domains' options.")
-_rule("get_security_compliance_domain_config", ANYBODY, "See the rules for passwords.")
+GET_SECURITY_COMPLIANCE = _rule(
+    "get_security_compliance_domain_config", ANYBODY, "See the rules for passwords."
+)
 
 # -- projects --------------------------------------------------------------------------------------
 
@@ -97,11 +108,10 @@ UPDATE_PROJECT = _rule("update_project", _MANAGE_PROJECT, "Change a project.")
 DELETE_PROJECT = _rule("delete_project", _MANAGE_PROJECT, "Delete a project.")
 LIST_PROJECT_TAGS = _rule("list_project_tags", _READ_PROJECT, "List a project's tags.")
 GET_PROJECT_TAG = _rule("get_project_tag", _READ_PROJECT, "Ask whether a project has a tag.")
-_TAG = f"{_MANAGE_PROJECT} or (role:admin and project_id:%(target.project.id)s)"
-UPDATE_PROJECT_TAGS = _rule("update_project_tags", _TAG, "Replace a project's tags.")
-CREATE_PROJECT_TAG = _rule("create_project_tag", _TAG, "Add a tag to a project.")
-DELETE_PROJECT_TAGS = _rule("delete_project_tags", _TAG, "Remove all of a project's tags.")
-DELETE_PROJECT_TAG = _rule("delete_project_tag", _TAG, "Remove a tag from a project.")
+UPDATE_PROJECT_TAGS = _rule("update_project_tags", _MANAGE_PROJECT, "Replace a project's tags.")
+CREATE_PROJECT_TAG = _rule("create_project_tag", _MANAGE_PROJECT, "Add a tag to a project.")
+DELETE_PROJECT_TAGS = _rule("delete_project_tags", _MANAGE_PROJECT, "Remove all of a project's tags.")
+DELETE_PROJECT_TAG = _rule("delete_project_tag", _MANAGE_PROJECT, "Remove a tag from a project.")
 
 # -- users and groups --------------------------------------------------------------------------------
 
@@ -127,8 +137,8 @@ ADD_USER_TO_GROUP = _rule("add_user_to_group", _MANAGE_MEMBERSHIP, "Put a user i
 
 # -- roles and grants --------------------------------------------------------------------------------
 
-GET_ROLE = _rule("get_role", f"{SEE} or role:manager", "See a role.")
-LIST_ROLES = _rule("list_roles", f"{SEE} or role:manager", "List roles.")
+GET_ROLE = _rule("get_role", f"{SEE} or (role:manager and rule:domain_managed_target_role)", "See a role.")
+LIST_ROLES = _rule("list_roles", f"{SEE} or (role:manager and not domain_id:None)", "List roles.")
 CREATE_ROLE = _rule("create_role", ADMIN, "Make a role.")
 UPDATE_ROLE = _rule("update_role", ADMIN, "Change a role.")
 DELETE_ROLE = _rule("delete_role", ADMIN, "Delete a role.")
@@ -196,7 +206,7 @@ LIST_ROLE_ASSIGNMENTS = _rule(
 )
 LIST_ROLE_ASSIGNMENTS_FOR_TREE = _rule(
     "list_role_assignments_for_tree",
-    f"{SEE} or {_domain('reader', 'project')} or (role:admin and project_id:%(target.project.id)s)",
+    f"{SEE} or (role:reader and domain_id:%(target.domain_id)s)",
     "List the role assignments on a project and those below it.",
 )
 
@@ -276,11 +286,14 @@ DELETE_CREDENTIAL = _rule("delete_credential", f"{ADMIN} or {_CREDENTIAL_OWNER}"
 
 EC2_GET_CREDENTIAL = _rule("ec2_get_credential", f"{SEE} or {_CREDENTIAL_OWNER}", "See an EC2 credential.")
 EC2_LIST_CREDENTIALS = _rule("ec2_list_credentials", f"{SEE} or rule:owner", "List EC2 credentials.")
-EC2_CREATE_CREDENTIAL = _rule("ec2_create_credential", "rule:admin_or_owner", "Make an EC2 credential.")
-EC2_DELETE_CREDENTIAL = _rule(
-    "ec2_delete_credential", f"{ADMIN} or {_CREDENTIAL_OWNER}", "Delete an EC2 credential."
+EC2_CREATE_CREDENTIAL = _rule(
+    "ec2_create_credential", f"{ADMIN} or (role:member and {_CREDENTIAL_OWNER})", "Make an EC2 credential."
 )
-
+EC2_DELETE_CREDENTIAL = _rule(
+    "ec2_delete_credential",
+    f"{ADMIN} or (role:member and {_CREDENTIAL_OWNER})",
+    "Delete an EC2 credential.",
+)
 EC2TOKENS_VALIDATE = _rule(
     "ec2tokens_validate", "rule:service_or_admin", "Get a token for who signed a request to EC2."
 )
@@ -308,7 +321,7 @@ DELETE_ACCESS_RULE = _rule("delete_access_rule", f"{ADMIN} or {OWN}", "Delete an
 
 _TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
 _TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
-CREATE_TRUST = _rule("create_trust", "user_id:%(trust.trustor_user_id)s", "Trust another user.")
+CREATE_TRUST = _rule("create_trust", _TRUSTOR, "Trust another user.")
 LIST_TRUSTS = _rule("list_trusts", SEE, "List all trusts.")
 LIST_TRUSTS_FOR_TRUSTOR = _rule(
     "list_trusts_for_trustor", f"{SEE} or {_TRUSTOR}", "List the trusts one gave."

@@ -28,6 +28,7 @@ from nacre.services.identity.api import (
     users,
     versions,
 )
+from nacre.services.identity.app import targets
 from nacre.services.identity.app.state import prepare
 from nacre.services.identity.app.tokens import authenticator
 from nacre.services.identity.config import IdentityOptions
@@ -43,7 +44,7 @@ MANIFEST = Manifest(
             version_path="/v3",
             faults=Titled(),
             order=("load", "body", "authorise"),
-            conceal_missing=True,
+            missing_target=targets.missing,
             routes=(
                 versions.routes,
                 auth.routes,

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nacre.services.identity.app.bootstrap import CatalogService, bootstrap, rotate_keys
+from nacre.services.identity.app.bootstrap import CatalogService, bootstrap
+from nacre.services.identity.app.key_rotation import rotate_keys
 
 if TYPE_CHECKING:
     from nacre.kernel.process import Process, ServiceUser

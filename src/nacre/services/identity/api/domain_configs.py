@@ -24,6 +24,11 @@ _WRITE: dict[str, Any] = {
     "body": CONFIG,
 }
 _DELETE: dict[str, Any] = {"policy": policy.DELETE_DOMAIN_CONFIG, "load": domains.get, "target": no_target}
+_COMPLIANCE: dict[str, Any] = {
+    "policy": policy.GET_SECURITY_COMPLIANCE,
+    "load": domains.get,
+    "target": no_target,
+}
 _DEFAULT: dict[str, Any] = {"policy": policy.GET_DOMAIN_CONFIG_DEFAULT, "target": no_target}
 
 
@@ -68,6 +73,16 @@ def update(req: Request, domain: Domain, body: dict[str, Any]) -> dict[str, Any]
 @routes.delete("/{domain_id}/config", **_DELETE)
 def delete(req: Request, domain: Domain) -> None:
     domain_configs.delete(req.ctx, domain)
+
+
+@routes.get(f"/{{domain_id}}/config/{domain_configs.COMPLIANCE}", **_COMPLIANCE)
+def show_compliance(req: Request, domain: Domain) -> dict[str, Any]:
+    return {"config": domain_configs.security_compliance(req.ctx)}
+
+
+@routes.get(f"/{{domain_id}}/config/{domain_configs.COMPLIANCE}/{{option}}", **_COMPLIANCE)
+def show_compliance_option(req: Request, domain: Domain, option: str) -> dict[str, Any]:
+    return {"config": domain_configs.security_compliance(req.ctx, option)}
 
 
 @routes.get("/{domain_id}/config/{group}", **_READ)

@@ -48,7 +48,11 @@ def _as_target(ctx: Context, domain: Row, body: Any) -> dict[str, Any]:
     return targets.domain(domain)
 
 
-@routes.get(policy=policy.LIST_DOMAINS, target=no_target)
+def _own_domain(ctx: Context, loaded: Any, body: Any) -> dict[str, Any]:
+    return {"target.domain.id": ctx.domain_id} if ctx.domain_id else {}
+
+
+@routes.get(policy=policy.LIST_DOMAINS, target=_own_domain)
 def index(req: Request) -> dict[str, Any]:
     asked = page(req, Domain)
     found = domains.index(req.ctx, wanted(req, Domain, flags=("enabled",)), asked)

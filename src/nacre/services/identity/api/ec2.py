@@ -60,7 +60,7 @@ def _show(req: Request, found: Ec2) -> dict[str, Any]:
 
 
 def _user_target(ctx: Context, user: User, body: Any) -> dict[str, Any]:
-    return targets.user(user)
+    return targets.credential(user.id)
 
 
 def _credential_target(ctx: Context, found: Found, body: Any) -> dict[str, Any]:

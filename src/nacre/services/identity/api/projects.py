@@ -57,6 +57,8 @@ def _as_target(ctx: Context, project: Row, body: Any) -> dict[str, Any]:
 
 
 def _new_target(ctx: Context, loaded: Any, body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("is_domain"):
+        return {}
     return targets.in_domain("project", body.get("domain_id") or users.home_domain_id(ctx))
 
 

@@ -22,7 +22,8 @@ def index(req: Request) -> dict[str, Any]:
     wanted = _wanted(req)
     if wanted.subtree and wanted.project_id:
         project = projects.get(req.ctx, wanted.project_id)
-        req.authorise(policy.LIST_ROLE_ASSIGNMENTS_FOR_TREE, targets.project(project))
+        target = targets.project(project) | targets.own_domain(req.ctx)
+        req.authorise(policy.LIST_ROLE_ASSIGNMENTS_FOR_TREE, target)
     else:
         req.authorise(policy.LIST_ROLE_ASSIGNMENTS, targets.own_domain(req.ctx))
     found = role_assignments.index(req.ctx, wanted)

@@ -74,7 +74,7 @@ def index(req: Request) -> dict[str, Any]:
 @routes.post(
     status=201,
     policy=policy.CREATE_TRUST,
-    target=lambda ctx, loaded, body: {"trust.trustor_user_id": body["trustor_user_id"]},
+    target=lambda ctx, loaded, body: {"target.trust.trustor_user_id": body["trustor_user_id"]},
 )
 def create(req: Request, body: dict[str, Any]) -> dict[str, Any]:
     return _with_roles(req, trusts.create(req.ctx, **body))

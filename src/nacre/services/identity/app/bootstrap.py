@@ -188,9 +188,3 @@ def _make_endpoint(
         )
     elif present.url != url:
         catalog.update_endpoint(tx, present.id, {"url": url})
-
-
-def rotate_keys(service: Service) -> None:
-    """Make the staged keys those by which new tokens and secrets are encrypted."""
-    state_of(service).token_keys.rotate()
-    state_of(service).secret_keys.rotate()

@@ -80,6 +80,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "auth_pool_connection_lifetime": 60,
     },
 }
+#: The group of what everybody may know of the rules for passwords; the same for all domains.
+COMPLIANCE = "security_compliance"
 #: Options that can be set but are never shown.
 SENSITIVE = {("ldap", "password")}
 
@@ -190,3 +192,18 @@ def _check_known(group: str, option: str | None) -> None:
         raise errors.Forbidden(
             f"Invalid domain specific configuration: Option {option} in group {group} is not supported."
         )
+
+
+def security_compliance(ctx: Context, option: str | None = None) -> dict[str, Any]:
+    """Return the rules for passwords, which everybody may know, or one of them."""
+    options = {
+        "password_regex": ctx.config.password_pattern,
+        "password_regex_description": ctx.config.password_pattern_description,
+    }
+    if option is None:
+        return {COMPLIANCE: options}
+    if option not in options:
+        raise errors.Forbidden(
+            f"Invalid domain specific configuration: Option {option} in group {COMPLIANCE} is not supported."
+        )
+    return {option: options[option]}

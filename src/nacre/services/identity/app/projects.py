@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from nacre.kernel import errors
 from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
@@ -66,10 +64,11 @@ def create(
     """Make a project below another, or at the top of its domain; or a domain."""
     if is_domain and (domain_id or parent_id):
         raise errors.BadRequest("A project that is a domain has neither a domain nor a parent.")
+    home = domain_id or home_domain_id(ctx)
     project = Project(
         id=id or new_hex_id(),
-        domain_id=NO_DOMAIN if is_domain else domain_id or "",
-        parent_id=None if is_domain else parent_id,
+        domain_id=NO_DOMAIN if is_domain else home,
+        parent_id=None if is_domain else parent_id or home,
         name=name,
         description=description or "",
         enabled=enabled,
@@ -77,10 +76,6 @@ def create(
         extra=dict(extra or {}),
         tags=tuple(sorted(set(tags))),
     )
-    if not is_domain:
-        parent = project.parent_id and ctx.db.read(projects.get, project.parent_id)
-        home = project.domain_id or (parent.own_domain_id if parent else home_domain_id(ctx))
-        project = msgspec.structs.replace(project, domain_id=home, parent_id=project.parent_id or home)
     change(ctx, _insert, project, ctx.config.project_depth)
     return project
 

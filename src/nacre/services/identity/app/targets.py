@@ -6,6 +6,7 @@ those that upstream's rules compare with `None`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nacre.services.identity.db.groups import Group
@@ -15,6 +16,7 @@ from nacre.services.identity.db.users import User
 
 if TYPE_CHECKING:
     from nacre.kernel.context import Context
+    from nacre.kernel.http.routing import Operation
 
 Target = dict[str, Any]
 
@@ -35,12 +37,13 @@ def group(thing: Group) -> Target:
 
 
 def project(thing: Project) -> Target:
-    """Return the target that a project is."""
-    target = {
-        "project_id": thing.id,
-        "target.project.id": thing.id,
-        "target.project.domain_id": thing.own_domain_id,
-    }
+    """Return the target that a project is.
+
+    One that is a domain belongs to no domain, so that who manages a domain may not manage it thus.
+    """
+    target = {"project_id": thing.id, "target.project.id": thing.id}
+    if thing.domain_id:
+        target["target.project.domain_id"] = thing.domain_id
     if thing.parent_id:
         target["target.project.parent_id"] = thing.parent_id
     return target
@@ -73,3 +76,18 @@ def in_domain(kind: str, domain_id: str) -> Target:
 def credential(user_id: str) -> Target:
     """Return the target that a user's credential is."""
     return {"user_id": user_id, "target.user.id": user_id, "target.credential.user_id": user_id}
+
+
+def missing(operation: Operation, values: Mapping[str, str]) -> Target | None:
+    """Return the target of a request for something that does not exist: what its path says.
+
+    So nobody learns what exists beyond what they may see, but users are told what they themselves
+    do not have.
+    """
+    # compat: a trust that does not exist is 404 for everybody (keystone, bug 1840288).
+    if operation.path.startswith("/v3/OS-TRUST/"):
+        return None
+    target: Target = dict(values)
+    if user_id := values.get("user_id"):
+        target |= credential(user_id)
+    return target
