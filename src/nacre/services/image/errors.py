@@ -191,3 +191,52 @@ class TaskNotFound(errors.NotFound):
 
     def __init__(self, task_id: str) -> None:
         super().__init__(f"Failed to find task {task_id[:80]}")
+
+
+class NamespaceNotFound(errors.NotFound):
+    """There is no such namespace of definitions, or it is not for the caller to see."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Metadata definition namespace={name[:80]} was not found.")
+
+
+class NamespaceExists(errors.Conflict):
+    """Another namespace has the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The metadata definition namespace={name} already exists.")
+
+
+class NamespaceProtected(errors.Forbidden):
+    """The namespace and what it defines may not be deleted while it is protected."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Metadata definition namespace {name} is protected and cannot be deleted.")
+
+
+class DefinitionNotFound(errors.NotFound):
+    """The namespace does not define that."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"The metadata definition {kind} with name={name[:80]} was not found.")
+
+
+class DefinitionExists(errors.Conflict):
+    """The namespace defines that already."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"A metadata definition {kind} with name={name} already exists.")
+
+
+class AssociationNotFound(errors.NotFound):
+    """The namespace is not for that type of resources."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The metadata definition resource-type association {name[:80]} was not found.")
+
+
+class AssociationExists(errors.Conflict):
+    """The namespace is for that type of resources already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The metadata definition resource-type association {name} already exists.")

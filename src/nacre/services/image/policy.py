@@ -47,4 +47,40 @@ ISSUE_TICKET = Rule(
     "Get a ticket by which a host fetches or sends an image's data.",
 )
 
+READER_OF_NAMESPACE = f"{ADMIN} or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
+
+
+GET_NAMESPACE = Rule("get_metadef_namespace", READER_OF_NAMESPACE, "Show a namespace of definitions.")
+GET_NAMESPACES = Rule("get_metadef_namespaces", PROJECT_READER_OR_ADMIN, "List namespaces.")
+ADD_NAMESPACE = Rule("add_metadef_namespace", ADMIN, "Create a namespace.")
+MODIFY_NAMESPACE = Rule("modify_metadef_namespace", ADMIN, "Change a namespace.")
+DELETE_NAMESPACE = Rule("delete_metadef_namespace", ADMIN, "Delete a namespace.")
+GET_OBJECT = Rule("get_metadef_object", READER_OF_NAMESPACE, "Show the definition of an object.")
+GET_OBJECTS = Rule("get_metadef_objects", READER_OF_NAMESPACE, "List definitions of objects.")
+ADD_OBJECT = Rule("add_metadef_object", ADMIN, "Define an object.")
+MODIFY_OBJECT = Rule("modify_metadef_object", ADMIN, "Change the definition of an object.")
+DELETE_OBJECT = Rule("delete_metadef_object", ADMIN, "Delete the definition of an object.")
+GET_PROPERTY = Rule("get_metadef_property", READER_OF_NAMESPACE, "Show the definition of a property.")
+GET_PROPERTIES = Rule("get_metadef_properties", READER_OF_NAMESPACE, "List definitions of properties.")
+ADD_PROPERTY = Rule("add_metadef_property", ADMIN, "Define a property.")
+MODIFY_PROPERTY = Rule("modify_metadef_property", ADMIN, "Change the definition of a property.")
+DELETE_PROPERTY = Rule("remove_metadef_property", ADMIN, "Delete the definition of a property.")
+GET_TAG = Rule("get_metadef_tag", READER_OF_NAMESPACE, "Show the definition of a tag.")
+GET_TAGS = Rule("get_metadef_tags", READER_OF_NAMESPACE, "List definitions of tags.")
+ADD_TAG = Rule("add_metadef_tag", ADMIN, "Define a tag.")
+ADD_TAGS = Rule("add_metadef_tags", ADMIN, "Replace all definitions of tags.")
+MODIFY_TAG = Rule("modify_metadef_tag", ADMIN, "Change the definition of a tag.")
+DELETE_TAG = Rule("delete_metadef_tag", ADMIN, "Delete the definition of a tag.")
+DELETE_TAGS = Rule("delete_metadef_tags", ADMIN, "Delete all definitions of tags.")
+LIST_RESOURCE_TYPES = Rule("list_metadef_resource_types", READER_OF_NAMESPACE, "List types of resources.")
+GET_RESOURCE_TYPES = Rule(
+    "get_metadef_resource_type", READER_OF_NAMESPACE, "List the types of resources that a namespace is for."
+)
+ADD_RESOURCE_TYPE = Rule(
+    "add_metadef_resource_type_association", ADMIN, "Say that a namespace is for a type of resources."
+)
+REMOVE_RESOURCE_TYPE = Rule(
+    "remove_metadef_resource_type_association", ADMIN, "Say that a namespace is not for a type of resources."
+)
+
 RULES = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

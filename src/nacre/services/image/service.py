@@ -5,17 +5,21 @@ from nacre.kernel.http.faults import Page
 from nacre.kernel.service import Manifest, Service
 from nacre.services.image.api import (
     actions,
+    definitions,
     image_data,
     images,
     info,
     members,
+    namespaces,
     patches,
+    resource_types,
     schemas,
     tasks,
     tickets,
     versions,
 )
 from nacre.services.image.app.jobs import IMPORT
+from nacre.services.image.app.namespaces import prepare as prepare_definitions
 from nacre.services.image.app.stores import open_stores
 from nacre.services.image.app.tickets import prepare_key
 from nacre.services.image.config import ImageOptions
@@ -29,6 +33,7 @@ __all__ = ["MANIFEST", "image_import"]
 def _prepare(service: Service) -> None:
     open_stores(service)
     prepare_key(service)
+    prepare_definitions(service)
 
 
 MANIFEST = Manifest(
@@ -48,6 +53,12 @@ MANIFEST = Manifest(
                 tasks.routes,
                 schemas.routes,
                 info.routes,
+                namespaces.routes,
+                definitions.objects,
+                definitions.properties,
+                definitions.tags,
+                resource_types.routes,
+                resource_types.of_namespace,
                 tickets.routes,
                 tickets.open_routes,
             ),

@@ -9,6 +9,7 @@ from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import AUTHENTICATED, Routes
 from nacre.kernel.wire import CREATE
 from nacre.kernel.wire.fields import schema
+from nacre.services.image.api import definitions, namespaces
 from nacre.services.image.api.images import ImageBody
 from nacre.services.image.db.tables import MemberStatus, Status, TaskStatus
 
@@ -126,8 +127,38 @@ SCHEMAS: dict[str, Schema] = {
 routes = Routes("/v2/schemas")
 
 
+def _metadefs() -> dict[str, Schema]:
+    """Return the schemas of definitions, from the checks that read them."""
+    properties = namespaces.PROPERTIES.schema()
+    known = {
+        "namespace": namespaces.CREATE.schema(),
+        "object": definitions.CHANGED_OBJECT.schema(),
+        "property": definitions.PROPERTY.schema(),
+        "tag": namespaces.TAG.schema(),
+        "resource_type_association": namespaces.ASSOCIATION.schema(),
+    }
+    found: dict[str, Schema] = {name: {"name": name, **schema} for name, schema in known.items()}
+    for name in ("namespace", "object", "tag"):
+        found[f"{name}s"] = many(f"{name}s", found[name])
+    found["properties"] = {"name": "properties", "properties": {"properties": properties, "schema": TEXT}}
+    # compat: the path says resource_type, the name says association (Image API v2, metadefs schemas)
+    association = found.pop("resource_type_association")
+    associations = many("resource_type_associations", association, paged=False)
+    return {**found, "resource_type": association, "resource_types": associations}
+
+
+METADEFS = _metadefs()
+
+
 @routes.get("/{name}", policy=AUTHENTICATED)
 def show(req: Request, name: str) -> dict[str, Any]:
     if name not in SCHEMAS:
         raise NotFound(f"There is no schema {name[:80]}.")
     return SCHEMAS[name]
+
+
+@routes.get("/metadefs/{name}", policy=AUTHENTICATED)
+def show_metadef(req: Request, name: str) -> dict[str, Any]:
+    if name not in METADEFS:
+        raise NotFound(f"There is no schema {name[:80]}.")
+    return METADEFS[name]

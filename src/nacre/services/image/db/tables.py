@@ -58,6 +58,14 @@ class TaskStatus(StrEnum):
     FAILURE = "failure"
 
 
+class Kind(StrEnum):
+    """What a namespace of definitions may define."""
+
+    OBJECT = "object"
+    PROPERTY = "property"
+    TAG = "tag"
+
+
 class MemberStatus(StrEnum):
     """What a project says to an image that is shared with it."""
 
@@ -149,6 +157,52 @@ image_tasks = Table(
     Index("image_tasks_by_image", "image_id", "created_at"),
     Index("image_tasks_by_owner", "owner", "created_at", "id"),
     Index("image_tasks_by_expiry", "expires_at"),
+)
+
+namespaces = Table(
+    "namespaces",
+    metadata,
+    column("id", Id, key=True),
+    column("name", sized(80), unique=True),
+    column("display_name", sized(80), null=True),
+    column("description", sized(500), null=True),
+    column("visibility", OneOf(Visibility)),
+    column("protected", Boolean),
+    column("owner", sized(191)),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    Index("namespaces_by_created_at", "created_at", "id"),
+)
+
+definitions = Table(
+    "definitions",
+    metadata,
+    column("namespace_id", Id, key=True),
+    column("kind", OneOf(Kind, 16), key=True),
+    column("name", sized(80), key=True),
+    column("body", Json(dict[str, Any])),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+)
+
+resource_types = Table(
+    "resource_types",
+    metadata,
+    column("name", sized(80), key=True),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+)
+
+namespace_resource_types = Table(
+    "namespace_resource_types",
+    metadata,
+    column("namespace_id", Id, key=True),
+    column("name", sized(80), key=True),
+    column("prefix", sized(80), null=True),
+    column("properties_target", sized(80), null=True),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    Index("namespace_resource_types_by_name", "name", "namespace_id"),
 )
 
 SCHEMA = Schema(metadata)
