@@ -10,20 +10,30 @@ from nacre.services.compute.api import (
     console_proxy,
     consoles,
     diagnostics,
+    extensions,
     external_events,
     flavors,
     groups,
+    hosts,
     hypervisors,
     instance_actions,
     keypairs,
+    limits,
     metadata,
+    migrations,
+    quotas,
+    retired,
     server_actions,
     server_interfaces,
     server_metadata,
     server_tags,
     servers,
     services,
+    usage_audits,
+    usages,
     versions,
+    volume_attachments,
+    zones,
 )
 from nacre.services.compute.app import external_events as external_events_app
 from nacre.services.compute.app import host_reports, jobs
@@ -33,9 +43,12 @@ from nacre.services.compute.policy import RULES
 from nacre.services.compute.tasks import (
     interface_attach,
     interface_detach,
+    resize_confirm,
+    resize_revert,
     server_build,
     server_delete,
     server_power,
+    server_resize,
     server_respec,
     server_snapshot,
 )
@@ -59,11 +72,22 @@ API = Api(
         instance_actions.routes,
         diagnostics.routes,
         external_events.routes,
+        volume_attachments.routes,
         groups.routes,
         aggregates.routes,
         services.routes,
         hypervisors.routes,
         consoles.routes,
+        zones.routes,
+        hosts.routes,
+        limits.routes,
+        quotas.routes,
+        quotas.class_routes,
+        usages.routes,
+        usage_audits.routes,
+        migrations.routes,
+        extensions.routes,
+        retired.routes,
     ),
     faults=Named(),
     versions=VERSIONS,
@@ -92,7 +116,8 @@ CONSOLE = Api(
 )
 
 STEPS = (
-    server_build, server_delete, server_power, server_respec, server_snapshot, interface_attach, interface_detach,
+    server_build, server_delete, server_power, server_respec, server_resize, resize_confirm, resize_revert,
+    server_snapshot, interface_attach, interface_detach,
 )  # fmt: skip
 """The modules that give the workflows their steps."""
 

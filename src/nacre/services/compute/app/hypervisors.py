@@ -79,6 +79,33 @@ def get(ctx: Context, hypervisor_id: str | int, *, with_servers: bool = False) -
     return _described(ctx, [host], with_servers=with_servers)[0]
 
 
+def on_host(ctx: Context, name: str) -> Hypervisor | None:
+    """Return the hypervisor of a host, or None."""
+    host = ctx.db.read(hosts.find, name)
+    return _described(ctx, [host])[0] if host is not None else None
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What one project's servers may use of a host."""
+
+    vcpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+
+
+def shares(ctx: Context, host: str) -> dict[str, Share]:
+    """Return what each project's servers may use of a host."""
+    found: dict[str, Share] = {}
+    for server in sorted(ctx.db.read(server_rows.on_host, host), key=lambda each: each.project_id):
+        share, flavor = found.get(server.project_id, Share()), server.flavor
+        found[server.project_id] = Share(
+            share.vcpus + flavor.vcpus,
+            share.memory_mb + flavor.memory_mb,
+            share.disk_gb + flavor.root_gb + flavor.ephemeral_gb,
+        )
+    return found
+
+
 def statistics(ctx: Context) -> Statistics:
     """Add up what all enabled hypervisors have and use."""
     found = [each for each in _described(ctx, ctx.db.read(hosts.every)) if not each.host.disabled]

@@ -39,6 +39,7 @@ class Server(msgspec.Struct, frozen=True):
     reservation_id: str
     created_at: datetime
     updated_at: datetime
+    old_flavor: FlavorCopy | None = None
     description: str | None = None
     image_id: str | None = None
     image: ImageCopy | None = None
@@ -267,7 +268,7 @@ def on_host(tx: Transaction, host: str) -> list[Server]:
 
 
 class Promised(msgspec.Struct, frozen=True):
-    """What a host's servers may use together."""
+    """What some servers may use together."""
 
     servers: int = 0
     vcpus: int = 0
