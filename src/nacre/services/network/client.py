@@ -327,6 +327,11 @@ def list_security_groups(ctx: Context, ids: Iterable[str]) -> list[SecurityGroup
     return [msgspec.convert(row, SecurityGroup) for row in _batched(ctx, "security-groups", "id", ids, query)]
 
 
+def security_groups_with_rules(ctx: Context, ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return these security groups whole, as the API shows them, for whoever shows them on."""
+    return _batched(ctx, "security-groups", "id", ids)
+
+
 def list_floating_ips(ctx: Context, port_ids: Iterable[str]) -> list[FloatingIp]:
     """Return the floating IPs that lead to these ports."""
     return [msgspec.convert(row, FloatingIp) for row in _batched(ctx, "floatingips", "port_id", port_ids)]
