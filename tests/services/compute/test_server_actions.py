@@ -247,6 +247,15 @@ def test_security_groups(stocked, member):
     assert member.show(server_id)["security_groups"] == [{"name": "web"}]
     assert member.act(server_id, removeSecurityGroup={"name": "default"}).status == 404
     assert member.act(server_id, addSecurityGroup={"name": "nope"}).status == 404
+    (group,) = member.get(f"/servers/{server_id}/os-security-groups").json["security_groups"]
+    assert set(group) == {"id", "name", "description", "tenant_id", "rules"}
+    assert (group["name"], group["tenant_id"]) == ("web", "p1")
+
+
+def test_volumes_are_not_there_yet(member, server_id):
+    path = f"/servers/{server_id}/os-volume_attachments"
+    assert member.get(path).json == {"volumeAttachments": []}
+    assert member.get(f"{path}/11111111-2222-3333-4444-555555555555").status == 404
 
 
 def test_events_from_outside(stocked, member, admin, server_id):
@@ -280,3 +289,51 @@ def test_force_delete(member, server_id):
     listed = member.get(f"/servers/{server_id}/os-instance-actions", version="2.21").json["instanceActions"]
     assert [each["action"] for each in listed] == ["forceDelete", "create"]
     assert member.get(f"/servers/{server_id}/os-instance-actions").status == 404
+
+
+@pytest.fixture
+def bigger(admin):
+    admin.post("/flavors", {"flavor": {"id": "2", "name": "big", "ram": 1024, "vcpus": 2, "disk": 2}})
+    return "2"
+
+
+def held(cloud, server_id):
+    answer = cloud.user("admin").get("placement", f"/allocations/{server_id}").json["allocations"]
+    return next(iter(answer.values()))["resources"]
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.parametrize("answer", ["confirmResize", "revertResize"])
+def test_resizing(stocked, member, server_id, bigger, off, answer):
+    before = "SHUTOFF" if off else "ACTIVE"
+    if off:
+        member.act(server_id, os__stop=None)
+        member.await_status(server_id, "SHUTOFF")
+    assert member.act(server_id, resize={"flavorRef": bigger}).status == 202
+    server = member.await_status(server_id, "VERIFY_RESIZE")
+    assert server["flavor"]["id"] == "2"
+    assert held(stocked, server_id) == {"VCPU": 2, "MEMORY_MB": 1024, "DISK_GB": 2}
+    assert stocked.drivers["host-1"].inspect()[server_id].vcpus == 2
+    assert member.act(server_id, os__stop=None).status == 409
+    assert member.act(server_id, **{answer: None}).status == (204 if answer == "confirmResize" else 202)
+    server = member.await_status(server_id, before)
+    kept = answer == "confirmResize"
+    assert server["flavor"]["id"] == ("2" if kept else "1")
+    assert (
+        held(stocked, server_id)["VCPU"] == stocked.drivers["host-1"].inspect()[server_id].vcpus == 1 + kept
+    )
+    assert state(stocked, server_id) == ("shutdown" if off else "running")
+    assert member.act(server_id, **{answer: None}).status == 409
+
+
+def test_sizes_that_cannot_be_had(stocked, member, admin, server_id, bigger):
+    for flavor in ("nope", "1", "", None):
+        assert member.act(server_id, resize={"flavorRef": flavor}).status == 400, flavor
+    admin.post("/flavors", {"flavor": {"id": "9", "name": "huge", "ram": 1024, "vcpus": 1, "disk": 10**6}})
+    assert member.act(server_id, resize={"flavorRef": "9"}).status == 202
+    server = member.await_status(server_id, "ACTIVE")
+    assert server["flavor"]["id"] == "1"
+    listed = member.get(f"/servers/{server_id}/os-instance-actions").json["instanceActions"]
+    assert (listed[0]["action"], listed[0]["message"]) == ("resize", "Error")
+    admin.post("/flavors", {"flavor": {"id": "8", "name": "many", "ram": 1024, "vcpus": 99, "disk": 1}})
+    assert member.act(server_id, resize={"flavorRef": "8"}).status == 403

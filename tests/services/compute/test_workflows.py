@@ -133,3 +133,48 @@ def test_detaching_an_interface(rehearsal, stocked, network, member):
     if rehearsal.succeeds:
         assert stocked.drivers["host-1"].inspect()[server_id].nics == ()
         assert stocked.network.ports() == []
+
+
+def sizes(cloud, server_id):
+    allocations = claimed(cloud, server_id).values()
+    return [each["resources"]["VCPU"] for each in allocations], row(cloud, server_id).vcpus
+
+
+@pytest.fixture
+def bigger(admin):
+    admin.post("/flavors", {"flavor": {"id": "2", "name": "big", "ram": 1024, "vcpus": 2, "disk": 2}})
+    return {"flavorRef": "2"}
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.RESIZE), ids=str)
+def test_resizing(rehearsal, stocked, member, bigger):
+    server_id = member.create()
+    play(rehearsal, stocked, lambda: member.act(server_id, resize=bigger))
+    server = row(stocked, server_id)
+    if rehearsal.succeeds:
+        assert (server.vm_state, server.task_state, server.flavor_id) == ("resized", None, "2")
+        assert sizes(stocked, server_id) == ([2], 2)
+    elif rehearsal.ends is JobState.FAILED:
+        assert (server.task_state, server.flavor_id, server.old_flavor) == (None, "1", None)
+        assert sizes(stocked, server_id) == ([1], 1)
+
+
+@pytest.mark.parametrize(
+    "rehearsal",
+    rehearsals(jobs.CONFIRM) + rehearsals(jobs.REVERT),
+    ids=lambda rehearsal: f"{rehearsal.workflow.name}: {rehearsal}",
+)
+def test_ending_a_resize(rehearsal, stocked, member, bigger):
+    server_id = member.create()
+    member.act(server_id, resize=bigger)
+    member.await_status(server_id, "VERIFY_RESIZE")
+    workflow = rehearsal.workflow
+    action = "confirmResize" if workflow is jobs.CONFIRM else "revertResize"
+    play(rehearsal, stocked, lambda: member.act(server_id, **{action: None}))
+    server = row(stocked, server_id)
+    if rehearsal.succeeds:
+        size = 2 if workflow is jobs.CONFIRM else 1
+        assert (server.vm_state, server.task_state, server.flavor.vcpus) == ("active", None, size)
+        assert sizes(stocked, server_id) == ([size], size)
+    elif rehearsal.ends is JobState.FAILED:
+        assert server.task_state is None

@@ -129,6 +129,10 @@ class GroupNotFound(errors.BadReference):
         super().__init__(f"Instance group {group_id} could not be found.")
 
 
+class CannotResize(errors.BadRequest):
+    """The new size cannot be had, whatever the state of the server."""
+
+
 class KeyNameInvalid(errors.BadReference):
     message = "Invalid key_name provided."
 

@@ -24,9 +24,10 @@ from nacre.services.compute.api.checks import (
     IPV6,
     METADATA,
     USER_DATA,
+    FlavorReference,
     TrimmedName,
 )  # fmt: skip
-from nacre.services.compute.app import consoles, power, respec, servers, snapshots
+from nacre.services.compute.app import consoles, power, resize, respec, servers, snapshots
 from nacre.services.compute.db.servers import Server as Row
 from nacre.services.compute.db.tables import VmState
 
@@ -200,3 +201,28 @@ def rescue(req: Request, server: Row, body: dict[str, str] | None) -> dict[str, 
                body=Anything())  # fmt: skip
 def unrescue(req: Request, server: Row) -> None:
     respec.unrescue(req.ctx, server)
+
+
+# --- size -------------------------------------------------------------------------------------------
+
+
+@routes.action(
+    "resize", path=PATH, policy=rules.RESIZE, load=servers.get, status=202,
+    body=Object(
+        {"flavorRef": FlavorReference(), "OS-DCF:diskConfig": Enum("AUTO", "MANUAL")}, required=("flavorRef",)
+    ),
+)  # fmt: skip
+def resize_server(req: Request, server: Row, body: dict[str, str]) -> None:
+    resize.begin(req.ctx, server, body["flavorRef"])
+
+
+@routes.action("confirmResize", path=PATH, policy=rules.CONFIRM_RESIZE, load=servers.get, status=204,
+               body=Anything())  # fmt: skip
+def confirm_resize(req: Request, server: Row) -> None:
+    resize.confirm(req.ctx, server)
+
+
+@routes.action("revertResize", path=PATH, policy=rules.REVERT_RESIZE, load=servers.get, status=202,
+               body=Anything())  # fmt: skip
+def revert_resize(req: Request, server: Row) -> None:
+    resize.revert(req.ctx, server)

@@ -15,7 +15,9 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Wait
 from nacre.services.compute import rpc
+from nacre.services.compute.app import states
 from nacre.services.compute.db import hosts
+from nacre.services.compute.db.servers import Server
 from nacre.services.compute.errors import HostRefused
 
 INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
@@ -86,6 +88,18 @@ def unplug(ctx: Context, host: str, message: rpc.DetachNic) -> None:
     except errors.Unavailable:
         if is_up(ctx, host):
             raise
+
+
+def stop(ctx: Context, server: Server, command_id: str, revision: int) -> Wait | None:
+    """Have a server's host stop its guest; return the wait, or None when it is off.  Raises HostRefused."""
+    message = rpc.StopServer(
+        command_id=command_id,
+        server_id=server.id,
+        revision=revision,
+        timeout_seconds=ctx.config.shutdown_timeout_seconds,
+    )
+    outcome = send(ctx, states.host_of(server), rpc.STOP, message, "stop the server")
+    return outcome if isinstance(outcome, Wait) else None
 
 
 def is_up(ctx: Context, host: str) -> bool:

@@ -147,11 +147,11 @@ def detach(ctx: Context, server: Server, port_id: str) -> None:
 # --- security groups --------------------------------------------------------------------------------
 
 
-def security_groups(ctx: Context, server: Server) -> list[network.SecurityGroup]:
-    """Return the security groups of a server's ports."""
+def security_groups(ctx: Context, server: Server) -> list[dict[str, Any]]:
+    """Return the security groups of a server's ports, with their rules, as network shows them."""
     ports = network.list_ports(ctx.as_service(), [server.id])
     ids = {group: None for port in ports for group in port.security_groups}
-    return network.list_security_groups(ctx.as_service(), ids)
+    return network.security_groups_with_rules(ctx.as_service(), ids)
 
 
 def change_group(ctx: Context, server: Server, name: str, *, add: bool) -> None:

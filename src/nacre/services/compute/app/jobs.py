@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from nacre.kernel.tasks import Workflow
+from nacre.services.compute.db.tables import FlavorCopy
 
 
 class ServerBuild(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +41,20 @@ class ServerRespec(msgspec.Struct, frozen=True):
 
     server_id: str
     verb: str
+
+
+class ServerResize(msgspec.Struct, frozen=True):
+    """Give a server another size, on the host where it is."""
+
+    server_id: str
+    flavor: FlavorCopy
+    was_off: bool
+
+
+class ResizeEnd(msgspec.Struct, frozen=True):
+    """Keep a server's new size, or go back to the old one."""
+
+    server_id: str
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True):
@@ -73,6 +88,9 @@ BUILD: Workflow[ServerBuild] = Workflow("server_build", ServerBuild)
 DELETE: Workflow[ServerDelete] = Workflow("server_delete", ServerDelete)
 POWER: Workflow[ServerPower] = Workflow("server_power", ServerPower)
 RESPEC: Workflow[ServerRespec] = Workflow("server_respec", ServerRespec)
+RESIZE: Workflow[ServerResize] = Workflow("server_resize", ServerResize)
+CONFIRM: Workflow[ResizeEnd] = Workflow("resize_confirm", ResizeEnd)
+REVERT: Workflow[ResizeEnd] = Workflow("resize_revert", ResizeEnd)
 SNAPSHOT: Workflow[ServerSnapshot] = Workflow("server_snapshot", ServerSnapshot)
 ATTACH_INTERFACE: Workflow[InterfaceAttach] = Workflow("interface_attach", InterfaceAttach)
 DETACH_INTERFACE: Workflow[InterfaceDetach] = Workflow("interface_detach", InterfaceDetach)
@@ -84,5 +102,5 @@ def of(server_id: str) -> tuple[str, str]:
 
 
 ALL: tuple[Workflow[Any], ...] = (
-    BUILD, DELETE, POWER, RESPEC, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
+    BUILD, DELETE, POWER, RESPEC, RESIZE, CONFIRM, REVERT, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
 )  # fmt: skip

@@ -122,6 +122,13 @@ REBUILD = Operation(
 CREATE_IMAGE = Operation(
     name="createImage", states=_LIVING, sets=T.IMAGE_SNAPSHOT, records="createImage", minds_lock=False
 )
+RESIZE = Operation(name="resize", states=_states(V.ACTIVE, V.STOPPED), sets=T.RESIZE_PREP, records="resize")
+CONFIRM_RESIZE = Operation(
+    name="confirmResize", states=_states(V.RESIZED), sets=T.RESIZE_CONFIRMING, records="confirmResize"
+)
+REVERT_RESIZE = Operation(
+    name="revertResize", states=_states(V.RESIZED), sets=T.RESIZE_REVERTING, records="revertResize"
+)
 RESCUE = Operation(
     name="rescue", states=_states(V.ACTIVE, V.STOPPED, V.ERROR), sets=T.RESCUING, records="rescue"
 )

@@ -163,7 +163,8 @@ servers = Table(
     # what it is made of
     column("flavor_id", Name),
     column("flavor", Json(FlavorCopy)),
-    column("vcpus", Integer),
+    column("old_flavor", Json(FlavorCopy), null=True),  # until a new size is confirmed or taken back
+    column("vcpus", Integer),  # what quotas count: during a resize the larger of both sizes
     column("memory_mb", Integer),
     column("image_id", Id, null=True),
     column("image", Json(ImageCopy), null=True),

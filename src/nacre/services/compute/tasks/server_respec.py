@@ -25,14 +25,7 @@ def stop(ctx: Context, run: Run[ServerRespec]) -> Wait | None:
     server = ctx.db.run(begin)
     if not verb.stops_first:
         return None
-    message = rpc.StopServer(
-        command_id=f"stop-{run.job.id}",
-        server_id=server_id,
-        revision=server.revision - 1,
-        timeout_seconds=ctx.config.shutdown_timeout_seconds,
-    )
-    outcome = host_calls.send(ctx, states.host_of(server), rpc.STOP, message, "stop the server")
-    return outcome if isinstance(outcome, Wait) else None
+    return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 1)
 
 
 @RESPEC.step()

@@ -1,0 +1,58 @@
+"""Keep a server's new size: give back what only the old one needed."""
+
+from __future__ import annotations
+
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.tasks import Failure, Run
+from nacre.services.compute import rpc
+from nacre.services.compute.app import actions, resize
+from nacre.services.compute.app.jobs import CONFIRM, ResizeEnd
+from nacre.services.compute.db import actions as action_rows
+from nacre.services.compute.db import servers as rows
+from nacre.services.compute.db.tables import TaskState, VmState
+
+EVENT = "compute_confirm_resize"
+
+
+@CONFIRM.step()
+def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
+    """Hold only the room of the new size, and forget the old one."""
+    server_id = run.input.server_id
+
+    def begin(tx: Transaction) -> rows.Server:
+        server = rows.get(tx, server_id)
+        actions.begin(tx, ctx, server_id, EVENT, server.host)
+        return server
+
+    server = ctx.db.run(begin)
+    resize.hold(ctx, server, server.flavor)
+
+    def end(tx: Transaction) -> None:
+        off = server.power is rpc.Power.SHUTDOWN
+        rows.update(
+            tx,
+            server_id,
+            vm_state=VmState.STOPPED if off else VmState.ACTIVE,
+            task_state=None,
+            old_flavor=None,
+            vcpus=server.flavor.vcpus,
+            memory_mb=server.flavor.memory_mb,
+        )
+        actions.end(tx, ctx, server_id, EVENT, host=server.host)
+
+    ctx.db.run(end)
+
+
+@CONFIRM.on_failure
+def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
+    """Let the owner answer again."""
+
+    def write(tx: Transaction) -> None:
+        server = rows.find(tx, run.input.server_id)
+        if server is not None and server.task_state is TaskState.RESIZE_CONFIRMING:
+            rows.update(tx, server.id, task_state=None)
+            action_rows.add_fault(tx, server.id, 500, failure.message, failure.detail)
+            actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
+
+    ctx.db.run(write)

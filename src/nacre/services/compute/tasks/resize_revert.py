@@ -1,0 +1,82 @@
+"""Take a server's new size back: stop the guest, make it anew with the old size, give the room back."""
+
+from __future__ import annotations
+
+from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
+from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.services.compute import rpc
+from nacre.services.compute.app import actions, host_calls, resize, servers, specs, states
+from nacre.services.compute.app.jobs import REVERT, ResizeEnd
+from nacre.services.compute.db import servers as rows
+from nacre.services.compute.db.tables import PowerState, TaskState, VmState
+
+EVENT = "compute_revert_resize"
+
+
+@REVERT.step()
+def stop(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
+    """Stop the guest."""
+    server_id = run.input.server_id
+
+    def begin(tx: Transaction) -> rows.Server:
+        server = rows.get(tx, server_id)
+        actions.begin(tx, ctx, server_id, EVENT, server.host)
+        return server
+
+    server = ctx.db.run(begin)
+    return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 1)
+
+
+@REVERT.step()
+def apply(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
+    """Make the guest anew with its old size."""
+    server_id = run.input.server_id
+
+    def change(tx: Transaction) -> rows.Server:
+        server = rows.get(tx, server_id)
+        if server.old_flavor is not None:
+            old = server.old_flavor
+            rows.update(tx, server_id, flavor=old, flavor_id=old.id, old_flavor=None)
+        return rows.get(tx, server_id)
+
+    host = states.host_of(ctx.db.run(change))
+    message = rpc.EnsureServer(command_id=f"revert-{run.job.id}", spec=specs.build(ctx, server_id))
+    outcome = host_calls.send(ctx, host, rpc.ENSURE_SERVER, message, "give the server its old size")
+    return outcome if isinstance(outcome, Wait) else None
+
+
+@REVERT.step()
+def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
+    """Hold only the room of the old size, and note what the server is now."""
+    server_id = run.input.server_id
+    server = ctx.db.read(rows.get, server_id)
+    resize.hold(ctx, server, server.flavor)
+
+    def end(tx: Transaction) -> None:
+        off = server.power is rpc.Power.SHUTDOWN
+        rows.update(
+            tx,
+            server_id,
+            vm_state=VmState.STOPPED if off else VmState.ACTIVE,
+            task_state=None,
+            power_state=PowerState.SHUTDOWN if off else PowerState.RUNNING,
+            vcpus=server.flavor.vcpus,
+            memory_mb=server.flavor.memory_mb,
+        )
+        actions.end(tx, ctx, server_id, EVENT, host=server.host)
+
+    ctx.db.run(end)
+
+
+@REVERT.on_failure
+def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
+    """Leave the server in ERROR with the reason."""
+
+    def write(tx: Transaction) -> None:
+        server = rows.find(tx, run.input.server_id)
+        if server is not None and server.task_state not in (None, TaskState.DELETING):
+            actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
+            servers.refuse(tx, server.id, failure.message, failure.detail, 500)
+
+    ctx.db.run(write)
