@@ -15,9 +15,10 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.errors import BadRequest, Conflict
 from nacre.services.compute.app.scheduling.hosts import zone_of
-from nacre.services.compute.db import aggregates, control_processes, hosts
-from nacre.services.compute.db.control_processes import ControlProcess
+from nacre.services.compute.db import aggregates, hosts
+from nacre.services.compute.db import services as rows
 from nacre.services.compute.db.hosts import Aggregate, Host
+from nacre.services.compute.db.services import ControlProcess
 from nacre.services.compute.errors import BinaryNotFound, ServiceNotFound
 from nacre.services.placement import client as placement
 
@@ -58,7 +59,7 @@ def note_here(ctx: Context) -> None:
 
     def write(tx: Transaction) -> None:
         for binary in (SCHEDULER, CONDUCTOR):
-            control_processes.note(tx, socket.gethostname(), binary)
+            rows.note(tx, socket.gethostname(), binary)
 
     ctx.db.run(write)
 
@@ -68,7 +69,7 @@ def index(ctx: Context, *, binary: str | None = None, host: str | None = None) -
     note_here(ctx)
 
     def read(tx: Transaction) -> tuple[list[Host], list[Aggregate], list[ControlProcess]]:
-        return hosts.every(tx), hosts.all_aggregates(tx), control_processes.every(tx)
+        return hosts.every(tx), hosts.all_aggregates(tx), rows.every(tx)
 
     agents, groups, processes = ctx.db.read(read)
     found = [_of_process(ctx, each) for each in processes]
@@ -147,7 +148,7 @@ def update(
 def delete(ctx: Context, service: Service) -> None:
     """Forget a service; an agent that still runs is known again with its next report."""
     if service.binary != COMPUTE:
-        ctx.db.run(control_processes.delete, service.id)
+        ctx.db.run(rows.delete, service.id)
         return
     host = ctx.db.read(hosts.find, service.host)
     if host is None:
