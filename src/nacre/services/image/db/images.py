@@ -264,18 +264,22 @@ def claim_name(tx: Transaction, image_id: str, name: str) -> None:
     tx.update(images, here, {"upload": name})
 
 
-def finish_import(tx: Transaction, image_id: str, name: str, facts: Mapping[str, Any]) -> str | None:
-    """Make an imported image active; returns where its bytes were staged, None if it is no longer there.
-
-    May be repeated: the second time it returns "" because nothing is staged any more.
-    """
+def finish_import(tx: Transaction, image_id: str, name: str, facts: Mapping[str, Any]) -> bool:
+    """Make an imported image active; tell whether it is.  May be repeated."""
     image = find_any(tx, image_id)
     if image is not None and image.location == name:
-        return ""
+        return True
     if image is None or image.status is not Status.IMPORTING or image.upload != name:
-        return None
-    update(tx, image_id, {**facts, "status": Status.ACTIVE, "upload": None, "staged": None})
-    return image.staged
+        return False
+    update(tx, image_id, {**facts, "status": Status.ACTIVE, "upload": None})
+    return True
+
+
+def undo_import(tx: Transaction, image_id: str, name: str) -> None:
+    """Take an import's data from an image again."""
+    here = and_(images.c.id == image_id, images.c.location == name)
+    nothing = dict.fromkeys(("location", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
+    tx.update(images, here, {**nothing, "status": Status.IMPORTING, "upload": name})
 
 
 def fail_import(tx: Transaction, image_id: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.kernel.context import Context
+from nacre.kernel.pool import blocking
 from nacre.kernel.tasks import Run
 from nacre.kernel.tasks.tables import Failure
 from nacre.services.image.app import imports, stores
@@ -59,22 +60,34 @@ def store(ctx: Context, run: Input) -> dict[str, Any]:
     stores.store(ctx).discard(_name(run))  # of a try that died half-way
     intake = ImageIntake(stores.store(ctx), _name(run), image, limit=ctx.config.maximum_size_bytes)
     try:
-        for block in stores.staging(ctx).read(image.staged):
-            intake.write(block)
-        return intake.commit()
+        with blocking():  # minutes, for a large image
+            for block in stores.staging(ctx).read(image.staged):
+                intake.write(block)
+            return intake.commit()
     except BaseException:
         intake.discard()
         raise
 
 
-@IMPORT.step()
+def withdraw(ctx: Context, run: Input) -> None:
+    """Take the data from the image again."""
+    ctx.db.run(images.undo_import, run.input.image_id, _name(run))
+
+
+@IMPORT.step(undo=withdraw)
 def activate(ctx: Context, run: Input) -> None:
     """Give the image its data."""
-    staged = ctx.db.run(images.finish_import, run.input.image_id, _name(run), run.result(store))
-    if staged is None:
+    if not ctx.db.run(images.finish_import, run.input.image_id, _name(run), run.result(store)):
         raise UploadLost(run.input.image_id)
-    if staged:
-        stores.staging(ctx).remove(staged)
+
+
+@IMPORT.step()
+def tidy(ctx: Context, run: Input) -> None:
+    """Drop what was staged, and say that all is done."""
+    image = ctx.db.read(images.find_any, run.input.image_id)
+    if image is not None and image.staged is not None:
+        stores.staging(ctx).remove(image.staged)
+        ctx.db.run(images.update, image.id, {"staged": None})
     imports.record_progress(ctx, run.input.task_id, TaskStatus.SUCCESS)
 
 
