@@ -51,3 +51,11 @@ def test_what_the_queries_say_is_the_same_everywhere(cloud, root, make_user, rol
     assert user.get("identity", "/v3/auth/catalog").status == 401
     root.delete(f"/domains/{domain}")
     root.get(f"/users/{user.user_id}", status=404)
+
+
+@pytest.mark.parametrize("odd", ["%00", "%ED%A0%80", "%F0%9F%92%A9", "x" * 300, "%C2%80"])
+def test_odd_ids_and_names_are_not_found_on_any_engine(cloud, root, odd):
+    root.get(f"/users/{odd}", status=404)
+    answer = root.user.get("identity", f"/v3/users?name={odd}")
+    assert answer.status in (200, 400), answer
+    assert answer.status == 400 or answer.json["users"] == []

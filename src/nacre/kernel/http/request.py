@@ -115,6 +115,8 @@ class Request:
         if query is None:
             query = self._query = {}
             if self.query_string:
+                if "%00" in self.query_string:
+                    raise errors.BadRequest("The query string holds a character that cannot be stored.")
                 try:
                     pairs = parse_qsl(self.query_string, keep_blank_values=True, errors="strict")
                 except UnicodeDecodeError:

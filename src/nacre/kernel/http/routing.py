@@ -111,7 +111,7 @@ class Routes:
         """Register a handler; the decorators below do it in fewer words.
 
         policy    the rule that must hold, or an Access
-        status    of an answer given as plain data (default 200, 204 without data)
+        status    of an answer given as plain data (200, or 204 without data)
         load      finds the thing that the path addresses
         target    target(ctx, loaded, body) → what the policy is checked against (loaded, or own project)
         body      a check for the whole body, or CREATE / UPDATE for the resource's fields (the
@@ -121,14 +121,12 @@ class Routes:
         action    the one key of a body that selects this operation among those of its path
         stream    the handler is async and reads `req.chunks()`; its body is never held in memory
         """
-        resource = resource or self.resource
-        full = self.prefix + path
+        resource, full = resource or self.resource, self.prefix + path
         in_path, names = tuple(re.findall(r"{(\w+)\*?}", full)), tuple(inspect.signature(handler).parameters)
-        if resource is not None:
-            if body is None and "body" in names and not action and not stream:
-                body = CREATE if method == "POST" else UPDATE
-            if envelope is None and isinstance(body, Use):
-                envelope = resource.key
+        if resource and body is None and "body" in names and not action and not stream:
+            body = CREATE if method == "POST" else UPDATE
+        if resource and envelope is None and isinstance(body, Use):
+            envelope = resource.key
         self.operations.append(
             Operation(
                 method=method,
@@ -143,8 +141,8 @@ class Routes:
                 envelope=envelope,
                 bulk=bulk,
                 action=action,
-                since=Version.parse(since) if since else None,
-                until=Version.parse(until) if until else None,
+                since=since and Version.parse(since),
+                until=until and Version.parse(until),
                 stream=stream,
                 arguments=tuple((_kind_of(name, in_path), name) for name in names),
                 path_params=in_path,
@@ -280,7 +278,7 @@ class Router:
             found = self._walk(literal, segments, at + 1, values)
             if found is not None:
                 return found
-        if node.parameter is not None and segment:
+        if node.parameter is not None and segment and "%00" not in segment:  # no database stores that
             found = self._walk(node.parameter, segments, at + 1, [*values, unquote(segment)])
             if found is not None:
                 return found

@@ -44,6 +44,7 @@ MANIFEST = Manifest(
             version_path="/v3",
             faults=Titled(),
             order=("load", "body", "authorise"),
+            max_body_bytes=114_688,  # as upstream's
             missing_target=targets.missing,
             routes=(
                 versions.routes,

@@ -54,23 +54,17 @@ class Passwords:
         """
         if len(password) > LONGEST:
             return False
-        if stored is None:
-            self._verify_nobody(password)
-            return False
+        if self._nobody is None:
+            self._nobody = self.hash("nobody's password")
         with blocking(), self._turns:
-            return _verify(self._hasher, password, stored)
+            fits = _verify(self._hasher, password, stored or self._nobody)
+        return fits and stored is not None
 
     def needs_rehash(self, stored: str) -> bool:
         """Tell whether a hash was made by another method or with other costs than today's."""
         if not stored.startswith("$argon2id$"):
             return True
         return self._hasher.check_needs_rehash(stored)
-
-    def _verify_nobody(self, password: str) -> None:
-        if self._nobody is None:
-            self._nobody = self.hash("nobody's password")
-        with blocking(), self._turns:
-            _verify(self._hasher, password, self._nobody)
 
 
 def _verify(hasher: argon2.PasswordHasher, password: str, stored: str) -> bool:

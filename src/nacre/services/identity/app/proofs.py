@@ -104,7 +104,7 @@ def find_enabled(tx: Transaction, named: Mapping[str, Any]) -> User | None:
             return None
     if user is None or not user.enabled:
         return None
-    domain = projects.find(tx, user.domain_id)
+    domain = projects.find_untagged(tx, user.domain_id)
     return user if domain is not None and domain.enabled else None
 
 

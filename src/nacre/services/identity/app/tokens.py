@@ -175,7 +175,7 @@ def _living_user(tx: Transaction, user_id: str, issued_at: datetime) -> tuple[Us
 
 
 def _living_domain(tx: Transaction, domain_id: str, issued_at: datetime) -> Project:
-    domain = projects.find(tx, domain_id)
+    domain = projects.find_untagged(tx, domain_id)
     if domain is None or not domain.is_domain:
         raise Void("the domain does not exist")
     if not domain.enabled:
@@ -185,7 +185,7 @@ def _living_domain(tx: Transaction, domain_id: str, issued_at: datetime) -> Proj
 
 
 def _living_project(tx: Transaction, project_id: str, issued_at: datetime) -> tuple[Project, Project]:
-    project = projects.find(tx, project_id)
+    project = projects.find_untagged(tx, project_id)
     if project is None:
         raise Void("the project does not exist")
     if not project.enabled:

@@ -6,7 +6,7 @@ An *inherited* assignment does not count on its target but on all projects below
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.identity.db import groups, projects, roles
@@ -14,6 +14,8 @@ from nacre.services.identity.db.tables import Actor, Target, assignments
 
 #: The id of the target of all roles on the system.
 SYSTEM_ID = "system"
+#: How many ids go into one statement.
+BATCH = 500
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -82,13 +84,34 @@ def index(
         query = query.where(assignments.c.actor_id.in_(list(actor_ids)))
     if target is not None:
         query = query.where(assignments.c.target == target)
-    if target_ids is not None:
-        query = query.where(assignments.c.target_id.in_(list(target_ids)))
     if role_id is not None:
         query = query.where(assignments.c.role_id == role_id)
     if inherited is not None:
         query = query.where(assignments.c.inherited == inherited)
-    return tx.all(query.order_by(*assignments.primary_key), Assignment)
+    query = query.order_by(*assignments.primary_key)
+    if target_ids is None:
+        return tx.all(query, Assignment)
+    wanted, found = list(target_ids), []
+    for start in range(0, len(wanted), BATCH):
+        chunk = wanted[start : start + BATCH]
+        found += tx.all(query.where(assignments.c.target_id.in_(chunk)), Assignment)
+    return found
+
+
+_HELD = select(assignments.c.role_id).where(
+    assignments.c.actor_id.in_(bindparam("actors", expanding=True)),
+    or_(
+        and_(
+            assignments.c.target == bindparam("target"),
+            assignments.c.target_id == bindparam("target_id"),
+            assignments.c.inherited.is_(False),
+        ),
+        and_(
+            assignments.c.inherited.is_(True),
+            assignments.c.target_id.in_(bindparam("above", expanding=True)),
+        ),
+    ),
+)
 
 
 def effective_roles(tx: Transaction, user_id: str, target: Target, target_id: str) -> dict[str, roles.Role]:
@@ -96,20 +119,15 @@ def effective_roles(tx: Transaction, user_id: str, target: Target, target_id: st
 
     A domain's own roles are not among them, only what those imply.
     """
-    actors = [user_id, *groups.ids_of_user(tx, user_id)]
-    on_target = and_(
-        assignments.c.target == target,
-        assignments.c.target_id == target_id,
-        assignments.c.inherited.is_(False),
+    held = tx.scalars(
+        _HELD,
+        {
+            "actors": [user_id, *groups.ids_of_user(tx, user_id)],
+            "target": target,
+            "target_id": target_id,
+            "above": projects.ancestor_ids(tx, target_id) if target is Target.PROJECT else [],
+        },
     )
-    if target is Target.PROJECT:
-        above = projects.ancestor_ids(tx, target_id)
-        from_above = and_(assignments.c.inherited.is_(True), assignments.c.target_id.in_(above))
-        condition = or_(on_target, from_above)
-    else:
-        condition = on_target
-    query = select(assignments.c.role_id).where(assignments.c.actor_id.in_(actors), condition)
-    held = set(tx.scalars(query))
     if not held:
         return {}
     return global_roles(tx, roles.closure(roles.all_implications(tx), held))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from nacre.kernel.db import Page, Transaction, conditions, page
 from nacre.services.identity.db.tables import groups, memberships
@@ -108,6 +108,9 @@ def member_ids(tx: Transaction, group_ids: Iterable[str]) -> dict[str, list[str]
     return found
 
 
+_IDS_OF_USER = select(memberships.c.group_id).where(memberships.c.user_id == bindparam("user_id"))
+
+
 def ids_of_user(tx: Transaction, user_id: str) -> list[str]:
     """Return the ids of the groups that a user is in."""
-    return tx.scalars(select(memberships.c.group_id).where(memberships.c.user_id == user_id))
+    return tx.scalars(_IDS_OF_USER, {"user_id": user_id})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select
 
 from nacre.kernel.db import Page, Transaction, conditions, page
 from nacre.services.identity.db.tables import project_tags, projects
@@ -71,8 +71,17 @@ def get_domain(tx: Transaction, domain_id: str) -> Project:
 
 def find(tx: Transaction, project_id: str) -> Project | None:
     """Return a project or domain, or None."""
-    found = tx.find(select(projects).where(projects.c.id == project_id), Project)
+    found = find_untagged(tx, project_id)
     return found and with_tags(tx, [found])[0]
+
+
+# Every validation of a token asks this and `ancestor_ids`, so the statements are built once.
+_BY_ID = select(projects).where(projects.c.id == bindparam("project_id"))
+
+
+def find_untagged(tx: Transaction, project_id: str) -> Project | None:
+    """Return a project or domain without its tags, or None."""
+    return tx.find(_BY_ID, Project, {"project_id": project_id})
 
 
 def find_named(tx: Transaction, domain_id: str, name: str) -> Project | None:
@@ -155,18 +164,25 @@ def with_tags(tx: Transaction, found: list[Project]) -> list[Project]:
 # -- the tree ------------------------------------------------------------------------------------
 
 
-def ancestor_ids(tx: Transaction, project_id: str) -> list[str]:
-    """Return the ids of the projects above, the nearest first, the domain last."""
+def _ancestors() -> Select[Any]:
     chain = (
         select(projects.c.id, projects.c.parent_id, literal(0).label("height"))
-        .where(projects.c.id == project_id)
+        .where(projects.c.id == bindparam("project_id"))
         .cte("chain", recursive=True)
     )
     above = projects.alias("above")
     chain = chain.union_all(
         select(above.c.id, above.c.parent_id, chain.c.height + 1).where(above.c.id == chain.c.parent_id)
     )
-    return tx.scalars(select(chain.c.id).where(chain.c.height > 0).order_by(chain.c.height))
+    return select(chain.c.id).where(chain.c.height > 0).order_by(chain.c.height)
+
+
+_ANCESTORS = _ancestors()
+
+
+def ancestor_ids(tx: Transaction, project_id: str) -> list[str]:
+    """Return the ids of the projects above, the nearest first, the domain last."""
+    return tx.scalars(_ANCESTORS, {"project_id": project_id})
 
 
 def subtree(tx: Transaction, project_id: str) -> list[Project]:

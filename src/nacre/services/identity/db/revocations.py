@@ -7,7 +7,7 @@ means; what a process remembers of a token holds as long as the number stays.
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.identity.db.tables import generation, revocations
@@ -19,9 +19,12 @@ def revoke(tx: Transaction, audit_id: str, expires_at: datetime) -> None:
     tx.delete(revocations, revocations.c.expires_at < tx.now())
 
 
+_NOTED = select(revocations.c.audit_id).where(revocations.c.audit_id == bindparam("audit_id"))
+
+
 def is_revoked(tx: Transaction, audit_id: str) -> bool:
     """Tell whether a token was revoked; those that were got from it, or it from, do not matter."""
-    return tx.exists(select(revocations.c.audit_id).where(revocations.c.audit_id == audit_id))
+    return tx.scalar(_NOTED, {"audit_id": audit_id}) is not None
 
 
 def current(tx: Transaction) -> int:

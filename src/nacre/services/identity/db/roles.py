@@ -81,11 +81,12 @@ def delete(tx: Transaction, role_id: str) -> None:
     tx.delete(roles, role_id)
 
 
+_IMPLICATIONS = select(implications).order_by(implications.c.prior_id, implications.c.implied_id)
+
+
 def all_implications(tx: Transaction) -> list[Implication]:
     """Return every implication; there are few."""
-    return tx.all(
-        select(implications).order_by(implications.c.prior_id, implications.c.implied_id), Implication
-    )
+    return tx.all(_IMPLICATIONS, Implication)
 
 
 def add_implication(tx: Transaction, prior_id: str, implied_id: str) -> None:

@@ -58,7 +58,8 @@ projects = Table(
     column("options", Extra),
     column("extra", Extra),
     column("tokens_valid_from", UtcDateTime, null=True),
-    UniqueConstraint("domain_id", "name"),
+    UniqueConstraint("name", "domain_id"),
+    Index("projects_by_domain", "domain_id", "id"),
     Index("projects_by_parent", "parent_id"),
 )  # fmt: skip
 
@@ -85,7 +86,8 @@ users = Table(
     column("extra", Extra),
     column("created_at", UtcDateTime),
     column("tokens_valid_from", UtcDateTime, null=True),
-    UniqueConstraint("domain_id", "name"),
+    UniqueConstraint("name", "domain_id"),
+    Index("users_by_domain", "domain_id", "id"),
     Index("users_by_default_project", "default_project_id"),
 )  # fmt: skip
 
@@ -104,7 +106,8 @@ groups = Table(
     column("name", sized(64)),
     column("description", LongText),
     column("extra", Extra),
-    UniqueConstraint("domain_id", "name"),
+    UniqueConstraint("name", "domain_id"),
+    Index("groups_by_domain", "domain_id", "id"),
 )  # fmt: skip
 
 memberships = Table(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, select
 
 from nacre.kernel.db import Page, Transaction, conditions, page
 from nacre.services.identity.db.tables import memberships, old_passwords, users
@@ -39,9 +39,12 @@ def get(tx: Transaction, user_id: str) -> User:
     return tx.one(select(users).where(users.c.id == user_id), User, otherwise=UserNotFound(user_id))
 
 
+_BY_ID = select(users).where(users.c.id == bindparam("user_id"))
+
+
 def find(tx: Transaction, user_id: str) -> User | None:
     """Return a user, or None."""
-    return tx.find(select(users).where(users.c.id == user_id), User)
+    return tx.find(_BY_ID, User, {"user_id": user_id})
 
 
 def find_named(tx: Transaction, domain_id: str, name: str) -> User | None:
