@@ -19,7 +19,7 @@ FILE_LINES = 500
 FUNCTION_LINES = 60
 ALLOWED = Path("tools/shape_allowed.txt")
 
-FILES = {"__init__", "service", "versions", "policy", "config", "errors", "client", "rpc"}
+FILES = {"__init__", "service", "versions", "policy", "config", "errors", "client", "rpc", "setup"}
 FOLDERS = {"api", "app", "db", "tasks", "agent", "drivers"}
 FORBIDDEN = {
     "base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utilities", "utils",

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import inspect
-
 from nacre.cloud import settings
 from nacre.cloud.options import Options
 from nacre.cloud.state import StateDirectory
@@ -53,7 +51,7 @@ def _databases(state: StateDirectory, config: ConfigFile) -> Iterator[tuple[str,
             continue
         database = Database(url.replace("{service}", name) if url else f"sqlite:///{path}")
         try:
-            if database.read(lambda tx: inspect(tx.connection).has_table("jobs")):
+            if database.read(jobs.are_kept):
                 yield name, database
         finally:
             database.close()

@@ -145,12 +145,12 @@ def test_a_neighbour_is_reached_and_a_spoofed_source_is_not(walk):
         *("--security-group", "web", "--wait", "db"),
     )
     neighbour = walk.openstack("server", "show", "db")["addresses"]["lan"][0]
-    wait_for(lambda: walk.ssh(f"ping -c 1 -W 2 {neighbour} >/dev/null && echo yes"), "the neighbour's answer")
+    wait_for(lambda: walk.ssh(f"sudo ping -c 1 -W 2 {neighbour} >/dev/null && echo yes"), "the neighbour's answer")
     stranger = "10.77.0.250"
     walk.ssh(f"sudo ip addr add {stranger}/32 dev eth0")
-    spoofed = walk.ssh(f"ping -c 3 -W 2 -I {stranger} {neighbour}; true")
+    spoofed = walk.ssh(f"sudo ping -c 3 -W 2 -I {stranger} {neighbour}; true")
     assert "100% packet loss" in spoofed
-    assert walk.ssh(f"ping -c 1 -W 2 {neighbour} >/dev/null && echo yes") == "yes"
+    assert walk.ssh(f"sudo ping -c 1 -W 2 {neighbour} >/dev/null && echo yes") == "yes"
     walk.openstack.run("server", "delete", "--wait", "db")
 
 

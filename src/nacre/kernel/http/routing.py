@@ -109,7 +109,6 @@ class Routes:
         resource: type[Resource] | None = None,
     ) -> Handler:
         """Register a handler; the decorators below do it in fewer words.
-
         policy    the rule that must hold, or an Access
         status    of an answer given as plain data (200, or 204 without data)
         load      finds the thing that the path addresses
@@ -141,8 +140,8 @@ class Routes:
                 envelope=envelope,
                 bulk=bulk,
                 action=action,
-                since=since and Version.parse(since),
-                until=until and Version.parse(until),
+                since=_version(since),
+                until=_version(until),
                 stream=stream,
                 arguments=tuple((_kind_of(name, in_path), name) for name in names),
                 path_params=in_path,
@@ -180,6 +179,10 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Register an action: a POST whose body has one key, the action's name."""
         return lambda handler: self.add("POST", path, handler, action=name, **options)
+
+
+def _version(text: str | None) -> Version | None:
+    return None if text is None else Version.parse(text)
 
 
 def _kind_of(name: str, in_path: tuple[str, ...]) -> str:

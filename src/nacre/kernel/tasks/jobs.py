@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import bindparam, case, select, true
+from sqlalchemy import bindparam, case, inspect, select, true
 
 from nacre.kernel.db import Page, Sort, Transaction, UtcDateTime, conditions, paging
 from nacre.kernel.tasks.tables import Job, JobState, jobs
@@ -99,6 +99,11 @@ def wake(where: Any, *, resource: Resource | None = None, kind: str | None = Non
     if kind is not None:
         statement = statement.where(jobs.c.kind == kind)
     return where.execute(statement, {"now": where.now()}).rowcount
+
+
+def are_kept(tx: Transaction) -> bool:
+    """Tell whether this database has a table of jobs."""
+    return inspect(tx.connection).has_table(jobs.name)
 
 
 def get(tx: Transaction, job_id: int) -> Job | None:
