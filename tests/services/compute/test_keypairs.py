@@ -1,5 +1,8 @@
 """Key pairs: imported, generated, listed by user."""
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
 PATH = "/os-keypairs"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUOHe5KgKHNRUrmgVjFB0sNTZEiNUYBCAPNxVCLLnUy somebody@somewhere"
 
@@ -32,6 +35,19 @@ def test_generated_keys_answer_their_private_half_once(member):
     assert made["public_key"].startswith("ssh-rsa ")
     assert "private_key" not in member.get(f"{PATH}/mine").json["keypair"]
     assert member.post(PATH, {"keypair": {"name": "mine2"}}, version="2.92").status == 400
+
+
+def test_generated_certificates(member):
+    body = {"keypair": {"name": "windows", "type": "x509"}}
+    made = member.post(PATH, body, version="2.2").json["keypair"]
+    certificate = x509.load_pem_x509_certificate(made["public_key"].encode())
+    private = serialization.load_pem_private_key(made["private_key"].encode(), None)
+    assert certificate.public_key() == private.public_key()
+    certificate.verify_directly_issued_by(certificate)
+    assert (made["type"], made["fingerprint"].count(":")) == ("x509", 19)
+    again = {"keypair": {"name": "again", "type": "x509", "public_key": made["public_key"]}}
+    imported = member.post(PATH, again, version="2.2").json["keypair"]
+    assert imported["fingerprint"] == made["fingerprint"]
 
 
 def test_names_are_taken_once_per_user(member, stranger):

@@ -81,6 +81,10 @@ def test_spans_that_are_none(admin, query):
     assert admin.get(f"{PATH}?{query}").status == 400
 
 
+def test_the_project_without_an_id(admin, span):
+    assert admin.get(f"{PATH}/?{span(1, 1)}").status == 404
+
+
 def test_audits(cloud, admin, member):
     cloud.add_host()
     shown = admin.get("/os-instance_usage_audit_log").json["instance_usage_audit_logs"]

@@ -83,13 +83,16 @@ async def connect(service: Service, connection: WebSocket) -> None:
     if not _comes_from_our_page(service, connection):
         await connection.close(POLICY_VIOLATION, "the page that asks is not ours")
         return
-    await connection.accept(SUBPROTOCOL if SUBPROTOCOL in connection.subprotocols else None)
     try:
         screen = await asyncio.to_thread(_redeem, service, connection.query.get("token", ""))
-        reader, writer = await _reach(screen)
     except NacreError as error:
-        code = TRY_AGAIN if isinstance(error, Unavailable) else POLICY_VIOLATION
-        await connection.close(code, _shortened(error.message))
+        await connection.close(POLICY_VIOLATION, _shortened(error.message))
+        return
+    await connection.accept(SUBPROTOCOL if SUBPROTOCOL in connection.subprotocols else None)
+    try:
+        reader, writer = await _reach(screen)
+    except Unavailable as error:
+        await connection.close(TRY_AGAIN, _shortened(error.message))
         return
     log.info("the screen of server %s is being watched", screen.server_id)
     try:

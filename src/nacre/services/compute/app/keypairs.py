@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from nacre.kernel import quota
 from nacre.kernel.context import Context
@@ -27,6 +29,10 @@ from nacre.services.compute.errors import KeypairExists
 
 KEY_BITS = 2048
 SSH, X509 = "ssh", "x509"
+CERTIFICATE_LIFE = timedelta(days=3650)
+USER_PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
+UTF8_STRING = 12  # its tag in DER; a length below 128 is one byte
+LONGEST_PRINCIPAL = 127
 
 
 class BadKey(BadRequest):
@@ -51,19 +57,43 @@ def import_key(ctx: Context, user_id: str, name: str, public_key: str, type: str
 
 def generate(ctx: Context, user_id: str, name: str, type: str) -> tuple[Keypair, str]:
     """Make a key and keep its public half; return that and the private half, which is kept nowhere."""
-    if type != SSH:
-        raise BadKey("only keys of type ssh can be generated; import a certificate")
     private = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    public = private.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    text = f"{public.decode()} Generated-by-nacre"
+    if type == X509:
+        text = _certificate(private, user_id, ctx.clock.now())
+    else:
+        public = private.public_key().public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+        text = f"{public.decode()} Generated-by-nacre"
     pem = private.private_bytes(
         serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.PrivateFormat.PKCS8 if type == X509 else serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
     return _keep(ctx, user_id, name, text, fingerprint(text, type), type), pem.decode()
+
+
+def _certificate(private: rsa.RSAPrivateKey, user_id: str, now: datetime) -> str:
+    """Sign a certificate with its own key, by which Windows guests let the user in (WinRM).
+
+    They look for the user principal name among the alternative names, and for the purpose "client".
+    """
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user_id[:64])])
+    principal = f"{user_id}@localhost"[:LONGEST_PRINCIPAL].encode()
+    upn = x509.OtherName(USER_PRINCIPAL_NAME, bytes([UTF8_STRING, len(principal)]) + principal)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + CERTIFICATE_LIFE)
+        .add_extension(x509.SubjectAlternativeName([upn]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def delete(ctx: Context, keypair: Keypair) -> None:
