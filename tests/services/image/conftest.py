@@ -18,8 +18,9 @@ PATCH = "application/openstack-images-v2.1-json-patch"
 OLD_PATCH = "application/openstack-images-v2.0-json-patch"
 
 
-def make_cloud(directory, **config):
-    cloud = TestCloud([MANIFEST], directory, config={"image": config})
+def make_cloud(directory, *, database=None, **config):
+    sections = {"image": config} | ({"database": {"url": database}} if database else {})
+    cloud = TestCloud([MANIFEST], directory, config=sections)
 
     def authenticate(token):
         if token not in TOKENS:

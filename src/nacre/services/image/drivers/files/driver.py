@@ -108,5 +108,10 @@ def _safe(name: str) -> str:
 def _files_in(directory: Path) -> Iterator[Stored]:
     with os.scandir(directory) as entries:
         for entry in entries:
-            if SAFE_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                yield Stored(entry.name, datetime.fromtimestamp(entry.stat().st_mtime, UTC))
+            if not SAFE_NAME.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
+            try:
+                modified = entry.stat(follow_symlinks=False).st_mtime
+            except FileNotFoundError:  # removed, or renamed into place, since the directory was read
+                continue
+            yield Stored(entry.name, datetime.fromtimestamp(modified, UTC))
