@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import Any
 
 import pytest
@@ -97,13 +98,19 @@ class Host:
         }
         self.facts |= facts
         self.revision = 0
-        self.wakes = 0
+        self.wakes, self._woken = 0, threading.Event()
         self.rows: dict[str, dict[str, Any]] = {}
         self._subscription = self.bus.serve(rpc.host_topic(name), {rpc.WAKE: self._wake})
         self.beat()
 
     def _wake(self, wake: rpc.Wake) -> None:
         self.wakes += 1
+        self._woken.set()
+
+    def await_wake(self) -> None:
+        """Return when a wake has come since the last call."""
+        assert self._woken.wait(10), f"{self.name} was not woken"
+        self._woken.clear()
 
     def beat(self) -> None:
         report = rpc.HostReport(

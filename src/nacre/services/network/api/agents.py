@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import HANDLER_AUTHORISES, Routes
 from nacre.kernel.wire import BOOL, FILTER, SHOW, SORT, TEXT, UPDATE, Object, Resource, Str, field
 from nacre.services.network import policy
 from nacre.services.network.api import verbs
@@ -49,8 +49,10 @@ routes = Routes("/v2.0/agents", resource=Agent)
 placements = Routes("/v2.0")
 
 
-@routes.get(policy=policy.GET_AGENT)
+@routes.get(policy=HANDLER_AUTHORISES)
 def index(req: Request) -> Any:
+    if not verbs.may_list(req, policy.GET_AGENT):
+        return {"agents": []}
     return verbs.listed(req, Agent, agents.index)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from nacre.kernel.context import Context
 from nacre.kernel.db import Page
 from nacre.kernel.http.request import Request
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import HANDLER_AUTHORISES, Routes
 from nacre.kernel.wire import FILTER, TEXT, Int, Resource, field
 from nacre.services.network import policy
 from nacre.services.network.api import verbs
@@ -35,8 +35,10 @@ def _version(wanted: dict[str, list[Any]]) -> int | None:
     return versions[0] if len(versions) == 1 else None
 
 
-@routes.get("/network-ip-availabilities", policy=policy.GET_AVAILABILITY)
+@routes.get("/network-ip-availabilities", policy=HANDLER_AUTHORISES)
 def index_availabilities(req: Request) -> Any:
+    if not verbs.may_list(req, policy.GET_AVAILABILITY):
+        return {"network_ip_availabilities": []}
     wanted = verbs.filters(req, Availability)
     found = availability.index(req.ctx, wanted, EVERYTHING, ip_version=_version(wanted))
     return {"network_ip_availabilities": [verbs.cut(req, each) for each in found]}

@@ -46,7 +46,7 @@ class Network(Tagged):
         policy=policy.GET_NETWORK_WIRE,
     )  # fmt: skip
     segmentation_id = field(
-        CREATE, UPDATE, SHOW, FILTER, check=Nullable(Int()), wire="provider:segmentation_id",
+        CREATE, UPDATE, SHOW, FILTER, check=Nullable(Int(None)), wire="provider:segmentation_id",
         policy=policy.GET_NETWORK_SEGMENT,
     )  # fmt: skip
 

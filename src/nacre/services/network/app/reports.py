@@ -84,10 +84,15 @@ def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
 
 
 def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], list[Port]]:
-    up = ports.record_status(tx, report.host, [each.id for each in report.ports if each.up], ACTIVE)
-    down: list[Port] = []
+    quiet = {each.id for each in report.ports if not each.up and not each.error}
+    # compat: the legs of a router that is switched off are ACTIVE all the same, as with OVN; whether the
+    # router forwards is the router's state and not theirs (tempest waits for legs of such routers).
+    legs = ports.legs_among(tx, report.host, quiet)
+    working = [each.id for each in report.ports if each.up] + sorted(legs)
+    up = ports.record_status(tx, report.host, working, ACTIVE)
+    down = ports.record_status(tx, report.host, sorted(quiet - legs), DOWN)
     for status in report.ports:
-        if not status.up:
+        if status.error:
             down += ports.record_status(tx, report.host, [status.id], DOWN, status.error)
     here = set(routers.on_host(tx, report.host)) if report.routers else set()
     for router in report.routers:

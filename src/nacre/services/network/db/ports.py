@@ -229,6 +229,17 @@ def record_status(
     return changed
 
 
+def legs_among(tx: Transaction, host: str, ids: Iterable[str]) -> set[str]:
+    """Return which of these ports are legs of routers that run on a host."""
+    found: set[str] = set()
+    for some in standard.chunks(ids):
+        query = select(ports.c.id).where(
+            ports.c.id.in_(some), ports.c.host == host, ports.c.device_owner.in_(ROUTER_OWNERS)
+        )
+        found.update(tx.scalars(query))
+    return found
+
+
 def set_groups(tx: Transaction, port_id: str, group_ids: Iterable[str]) -> None:
     """Put a port into these security groups and no others."""
     tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
