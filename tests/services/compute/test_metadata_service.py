@@ -115,7 +115,7 @@ def test_a_deleted_server_is_told_nothing(ask, member, server):
     assert ask("/openstack").status == 404
 
 
-def test_a_guest_leaves_its_password_once(ask):
+def test_a_guest_leaves_its_password_once(ask, member, stranger, server):
     path = "/openstack/2013-04-04/password"
     assert ask(path).body == b""
     assert ask(path, "POST", raw=b"x" * 2000).status == 400
@@ -123,6 +123,12 @@ def test_a_guest_leaves_its_password_once(ask):
     assert ask(path, "POST", raw=b"ZW5jcnlwdGVk").status == 200
     assert ask(path, "POST", raw=b"b3RoZXI=").status == 409
     assert ask("/openstack/latest/password").body == b"ZW5jcnlwdGVk"
+    owners = f"/servers/{server}/os-server-password"
+    assert member.get(owners).json == {"password": "ZW5jcnlwdGVk"}
+    assert stranger.get(owners).status == 404
+    assert member.delete(owners).status == 204
+    assert member.get(owners).json == {"password": ""}
+    assert ask(path, "POST", raw=b"b3RoZXI=").status == 200
     assert ask("/openstack/2012-08-10/password").status == 404
     assert ask("/openstack/latest/meta_data.json", "POST", raw=b"x").status == 404
     assert ask(path, "POST", raw=b"x" * 20000).status == 413
