@@ -127,6 +127,8 @@ def _update(
 def _dissociate(tx: Transaction, news: News, floating_ip: FloatingIp) -> None:
     news.router(floating_ip.router_id or "", floating_ips.host_of(tx, floating_ip))
     floating_ips.dissociate(tx, floating_ip.id)
+    if floating_ip.port_id:
+        news.shown(floating_ip.port_id)
 
 
 def _associate(
@@ -156,6 +158,8 @@ def _associate(
     }  # fmt: skip
     floating_ips.update(tx, floating_ip.id, values)
     news.router(router_id, routers.get(tx, router_id).host)
+    for changed in filter(None, (port_id, floating_ip.port_id)):
+        news.shown(changed)
 
 
 def _fixed_ip(port: Port, wanted: str | None) -> ports.FixedIp:
@@ -206,6 +210,8 @@ def _delete(tx: Transaction, news: News, floatingip_id: str, expected: int | Non
 def _erase(tx: Transaction, news: News, floating_ip: FloatingIp) -> None:
     news.router(floating_ip.router_id or "", floating_ips.host_of(tx, floating_ip))
     floating_ips.delete(tx, floating_ip.id)
+    if floating_ip.port_id:
+        news.shown(floating_ip.port_id)
     port = ports.find(tx, floating_ip.floating_port_id)
     if port is not None:
         plugs.remove(tx, news, port)

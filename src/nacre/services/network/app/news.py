@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from nacre.kernel import events
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.network import rpc
 from nacre.services.network.db import changes, presences
 from nacre.services.network.db.changes import Change
 from nacre.services.network.db.ports import DHCP, Port
+
+PORT_CHANGED = "network.port.changed"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +31,7 @@ class News:
         self.ctx, self.tx = ctx, tx
         self.hosts: set[str] = set()
         self._rows: dict[Change, None] = {}
+        self._shown: dict[str, None] = {}
 
     def port(self, port: Port) -> None:
         """A port was made, changed, moved or removed; called with how it was and with how it is."""
@@ -70,11 +74,17 @@ class News:
         if self._rows:
             changes.record(self.tx, self._rows)
             self.hosts |= self._concerned()
-        self.tx.after_commit(self._wake)
+        self.tx.after_commit(self._tell)
 
-    def _wake(self) -> None:
+    def shown(self, port_id: str) -> None:
+        """What a server shows of its port changed (addresses, groups, floating IPs), or the port is gone."""
+        self._shown[port_id] = None
+
+    def _tell(self) -> None:
         for host in sorted(self.hosts):
             self.ctx.bus.cast(rpc.host_topic(host), rpc.WAKE, rpc.Wake())
+        for port_id in self._shown:
+            events.publish(self.ctx, PORT_CHANGED, {"port_id": port_id})
 
     def _concerned(self) -> set[str]:
         """Return the hosts that have a stake in any of the rows."""

@@ -157,7 +157,14 @@ def _update(tx: Transaction, news: News, port_id: str, changes: dict[str, Any], 
         news.router(router.id, router.host)
     if after.is_guests:
         dhcp.ensure(tx, news, network)
+    if present.device_id and _shown_of(present) != _shown_of(after):
+        news.shown(port_id)
     return after
+
+
+def _shown_of(port: Port) -> object:
+    """Return what a server shows of its port."""
+    return port.mac_address, port.fixed_ips, set(port.security_groups)
 
 
 def _check_mac(tx: Transaction, present: Port, changes: dict[str, Any]) -> None:
@@ -227,6 +234,8 @@ def _delete(tx: Transaction, news: News, port_id: str, expected: int | None) -> 
         raise ServicePortInUse(port_id, f"has device owner {present.device_owner}")
     if present.device_owner == ports.DHCP:
         dhcp.forget_port(tx, news, present)
+    if present.is_guests and present.device_id:
+        news.shown(port_id)
     plugs.remove(tx, news, present)
 
 
