@@ -12,14 +12,14 @@ class Networks:
         assert answer.status < 300, answer
         return answer.json
 
-    def make_network(self, name="net", project_id="p1", **fields):
+    def make_network(self, name="net", project_id="p1", cidr="10.0.0.0/24", **fields):
         """Make a network with one IPv4 subnet."""
         body = {"network": {"name": name, "project_id": project_id, **fields}}
         network = self._ask("POST", "networks", body)["network"]
         subnet = {
             "network_id": network["id"],
             "ip_version": 4,
-            "cidr": "10.0.0.0/24",
+            "cidr": cidr,
             "project_id": project_id,
         }
         self._ask("POST", "subnets", {"subnet": subnet})
@@ -28,6 +28,24 @@ class Networks:
     def make_port(self, network, project_id="p1", **fields):
         body = {"port": {"network_id": network["id"], "project_id": project_id, **fields}}
         return self._ask("POST", "ports", body)["port"]
+
+    def drop_port(self, port):
+        self._ask("DELETE", f"ports/{port['id']}")
+
+    def join(self, inside, outside, project_id="p1"):
+        """Make a router from a network to an external one."""
+        gateway = {"network_id": outside["id"]}
+        body = {"router": {"project_id": project_id, "external_gateway_info": gateway}}
+        router = self._ask("POST", "routers", body)["router"]
+        subnet = {"subnet_id": inside["subnets"][0]}
+        self._ask("PUT", f"routers/{router['id']}/add_router_interface", subnet)
+
+    def make_floating_ip(self, outside, port, project_id="p1"):
+        body = {"floating_network_id": outside["id"], "port_id": port["id"], "project_id": project_id}
+        return self._ask("POST", "floatingips", {"floatingip": body})["floatingip"]
+
+    def drop_floating_ip(self, floating_ip):
+        self._ask("DELETE", f"floatingips/{floating_ip['id']}")
 
     def make_group(self, name, project_id="p1"):
         body = {"security_group": {"name": name, "project_id": project_id}}

@@ -337,3 +337,26 @@ def test_sizes_that_cannot_be_had(stocked, member, admin, server_id, bigger):
     assert (listed[0]["action"], listed[0]["message"]) == ("resize", "Error")
     admin.post("/flavors", {"flavor": {"id": "8", "name": "many", "ram": 1024, "vcpus": 99, "disk": 1}})
     assert member.act(server_id, resize={"flavorRef": "8"}).status == 403
+
+
+def test_what_network_changes_is_shown(stocked, member):
+    network = stocked.network.make_network("inside")
+    server_id = member.create(networks=[{"uuid": network["id"]}])
+    (port,) = stocked.network.ports(device_id=server_id)
+    outside = stocked.network.make_network(
+        "outside", "p0", cidr="203.0.113.0/24", **{"router:external": True}
+    )
+    stocked.network.join(network, outside)
+    floating = stocked.network.make_floating_ip(outside, port)
+
+    def kinds():
+        listed = member.show(server_id)["addresses"]["inside"]
+        return {each["OS-EXT-IPS:type"]: each["addr"] for each in listed}
+
+    eventually(lambda: kinds().get("floating") == floating["floating_ip_address"])
+    assert [s["id"] for s in member.get(f"/servers?ip={floating['floating_ip_address']}").json["servers"]]
+    stocked.network.drop_floating_ip(floating)
+    eventually(lambda: "floating" not in kinds())
+    stocked.network.drop_port(port)
+    eventually(lambda: member.show(server_id)["addresses"] == {})
+    eventually(lambda: stocked.drivers["host-1"].inspect()[server_id].nics == ())

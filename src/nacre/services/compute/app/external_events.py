@@ -13,7 +13,7 @@ import msgspec
 from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.services.compute.app import jobs, nics
+from nacre.services.compute.app import interfaces, jobs, nics
 from nacre.services.compute.db import nics as nic_rows
 from nacre.services.compute.db import servers
 
@@ -58,7 +58,8 @@ def port_up(ctx: Context, payload: dict[str, str]) -> None:
 
 
 def port_changed(ctx: Context, payload: dict[str, str]) -> None:
-    """A port is not what it was: show the server's addresses as they are now."""
+    """A port is not what it was: show the server's addresses as they are now, or pull out a card whose
+    port is gone."""
 
     def owner(tx: Transaction) -> str | None:
         nic = nic_rows.by_port(tx, payload.get("port_id", ""))
@@ -66,4 +67,5 @@ def port_changed(ctx: Context, payload: dict[str, str]) -> None:
 
     server_id = ctx.db.read(owner)
     if server_id is not None:
-        nics.refresh(ctx, [server_id])
+        for port_id in nics.refresh(ctx, [server_id]):
+            interfaces.forget(ctx, server_id, port_id)

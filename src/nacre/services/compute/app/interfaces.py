@@ -144,6 +144,25 @@ def detach(ctx: Context, server: Server, port_id: str) -> None:
     ctx.db.run(write)
 
 
+def forget(ctx: Context, server_id: str, port_id: str) -> None:
+    """Have a card pulled out whose port was deleted, unless something is being done with the server."""
+
+    def write(tx: Transaction) -> None:
+        server, nic = servers.rows.find(tx, server_id), rows.by_port(tx, port_id)
+        busy = any(job.ended_at is None for job in tasks.jobs.for_resource(tx, jobs.of(server_id)))
+        if server is None or server.host is None or nic is None or busy:
+            return
+        tasks.start(
+            tx,
+            jobs.DETACH_INTERFACE,
+            jobs.InterfaceDetach(server_id, port_id),
+            resource=jobs.of(server_id),
+            ctx=ctx,
+        )
+
+    ctx.db.run(write)
+
+
 # --- security groups --------------------------------------------------------------------------------
 
 

@@ -260,8 +260,11 @@ def record_new(ctx: Context, server: Server, ports: Sequence[network.Port]) -> l
     return nics
 
 
-def refresh(ctx: Context, server_ids: Collection[str]) -> None:
-    """Bring the rows of these servers up to date, with a handful of questions for all of them."""
+def refresh(ctx: Context, server_ids: Collection[str]) -> list[str]:
+    """Bring the rows of these servers up to date, with a handful of questions for all of them.
+
+    Returns the ports of rows that network does not know any more; those rows stay as they are.
+    """
     known = ctx.db.read(rows.of_servers, server_ids)
     by_port = {nic.port_id: nic for nics in known.values() for nic in nics}
     ports = [port for port in network.list_ports(ctx.as_service(), server_ids) if port.id in by_port]
@@ -269,7 +272,10 @@ def refresh(ctx: Context, server_ids: Collection[str]) -> None:
 
     def write(tx: Transaction) -> None:
         for nic in described:
-            if nic != by_port[nic.port_id]:
+            present = rows.by_port(tx, nic.port_id)  # it may have been pulled out meanwhile
+            if present is not None and nic != present:
                 rows.put(tx, nic)
 
     ctx.db.run(write)
+    there = {port.id for port in ports}
+    return [port_id for port_id in by_port if port_id not in there]
