@@ -10,7 +10,7 @@ import pytest
 
 from nacre.kernel import errors
 from nacre.kernel.bus import MemoryBus, Method
-from nacre.kernel.bus import memory as memory_bus
+from nacre.kernel.bus import server as bus_server
 from nacre.kernel.log import request_id
 from nacre.kernel.pool import CompensatingPool
 
@@ -362,7 +362,7 @@ def test_a_closed_bus_serves_and_carries_nothing() -> None:
 
 
 def test_a_full_queue_refuses_calls_and_drops_casts(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_bus, "QUEUE_LIMIT", 2)
+    monkeypatch.setattr(bus_server, "QUEUE_LIMIT", 2)
     heard, started, release = Heard(), threading.Event(), threading.Event()
 
     def handler(note: Note) -> None:

@@ -74,6 +74,11 @@ def encode_request(method: Method[Message, Any], message: Message) -> bytes:
     return _encode(Request(method=method.name, body=body, request_id=current_request_id.get()))
 
 
+def encode_bare(message: object) -> bytes:
+    """Encode a message for those who do not know this file."""
+    return _encode(message)
+
+
 def decode_answer(topic: str, method: Method[Any, Reply], frame: bytes) -> Reply:
     """Unwrap a reply, or raise the error that came instead of one."""
     answer = _decode_answer(frame)

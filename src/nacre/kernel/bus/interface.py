@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from nacre.kernel import errors
 from nacre.kernel.bus.method import Message, Method, Reply
 
 #: What a server answers to: for each method a function from its message to its reply.
@@ -28,6 +29,9 @@ class Bus(Protocol):
     All servers of one topic answer the same methods, since a broker hands each message to whichever is free.
     """
 
+    between_processes: bool
+    """Whether other processes can be heard and told."""
+
     def call(
         self,
         topic: str,
@@ -48,6 +52,12 @@ class Bus(Protocol):
     def fanout(self, topic: str, method: Method[Message, Any], message: Message) -> None:
         """Tell every server of the topic, once per group, and do not wait."""
 
+    def notify(self, exchange: str, topic: str, method: Method[Message, Any], message: Message) -> None:
+        """Tell programs outside nacre, which know nothing of methods: they get the bare message.
+
+        `exchange` is the name under which they expect it ("nova").  Nobody there: the message is gone.
+        """
+
     def serve(
         self,
         topic: str,
@@ -64,3 +74,8 @@ class Bus(Protocol):
 
     def close(self, timeout_seconds: float = 10.0) -> bool:
         """Stop: accept nothing more, finish what was accepted.  True when all was finished in time."""
+
+
+def unavailable(detail: str) -> errors.Unavailable:
+    """Make the error for a call that has no answer."""
+    return errors.Unavailable("Another part of the cloud does not answer at the moment.", detail=detail)

@@ -13,10 +13,8 @@ in their directories), without durability, and stopped at the end of the session
 """
 
 import os
-import pwd
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +23,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+
+from nacre.kernel.testing.daemons import private_directory, running
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 START_SECONDS = 60
@@ -68,7 +68,7 @@ def postgresql_server() -> Iterator[Server]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
     if programs is None:
         pytest.skip("no PostgreSQL server is installed")
-    with _private_directory("postgres") as (directory, user):
+    with private_directory("postgres") as (directory, user):
         data = str(directory / "data")
         initdb = [
             str(programs / "initdb"),
@@ -90,7 +90,7 @@ def postgresql_server() -> Iterator[Server]:
         for setting in settings:
             command += ["-c", setting]
         url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
-        with _running(command, directory, user), _answering(url.format(name="postgres"), url) as server:
+        with running(command, directory, user), _answering(url.format(name="postgres"), url) as server:
             yield server
 
 
@@ -100,7 +100,7 @@ def mariadb_server() -> Iterator[Server]:
     program, installer = shutil.which("mariadbd") or "/usr/sbin/mariadbd", shutil.which("mariadb-install-db")
     if not Path(program).exists() or installer is None:
         pytest.skip("no MariaDB server is installed")
-    with _private_directory("mysql") as (directory, user):
+    with private_directory("mysql") as (directory, user):
         where = ["--no-defaults", f"--datadir={directory / 'data'}"]
         subprocess.run(
             [installer, *where, "--auth-root-authentication-method=normal", "--skip-test-db"],
@@ -113,41 +113,8 @@ def mariadb_server() -> Iterator[Server]:
         command = [program, *where, "--skip-networking", f"--socket={socket}", "--skip-log-bin"]
         command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
         url = f"mariadb+pymysql://root@localhost/{{name}}?unix_socket={socket}"
-        with _running(command, directory, user), _answering(url.format(name=""), url) as server:
+        with running(command, directory, user), _answering(url.format(name=""), url) as server:
             yield server
-
-
-@contextmanager
-def _private_directory(user: str) -> Iterator[tuple[Path, str | None]]:
-    """Make a directory for a server, and tell as whom it must run (they refuse to run as root)."""
-    directory = Path(tempfile.mkdtemp(prefix="nacre-"))  # short, because a socket's path is bounded
-    account: str | None = None
-    if os.getuid() == 0:
-        account = user if _account_exists(user) else "nobody"
-        shutil.chown(directory, account)
-    try:
-        yield directory, account
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _account_exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-@contextmanager
-def _running(command: list[str], directory: Path, user: str | None) -> Iterator[None]:
-    with (directory / "log").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, user=user, cwd=directory)
-    try:
-        yield
-    finally:
-        process.kill()  # nothing in it is worth a clean end
-        process.wait()
 
 
 @contextmanager

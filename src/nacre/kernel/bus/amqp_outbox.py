@@ -1,0 +1,172 @@
+"""Letters on their way to the broker: sent in order, confirmed by it, sent again when it went away.
+
+Everything here happens on the bus's own event loop.  A letter leaves the outbox in one of three ways: the
+broker confirms that it has it, refuses it (nobody listens there, the queue is full), or the letter gets
+too old.  A letter that was sent when the connection broke is sent again over the next one, since
+nobody can know whether it arrived; whoever receives it must stand hearing it twice.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiormq import Channel
+from aiormq.exceptions import DeliveryError, PublishError
+from pamqp.commands import Basic
+
+log = logging.getLogger(__name__)
+
+#: Why a letter is refused that no queue is bound for.
+NOBODY = "nobody listens there"
+
+#: A broker that closes the channel so often over a letter will not take it.
+MOST_ATTEMPTS = 3
+LONGEST_TTL_SECONDS = 1_000_000.0
+
+
+def _ignore(reason: str = "") -> None:
+    pass
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Letter:
+    """A message, where it goes, and who wants to know what became of it.
+
+    expires_at   monotonic: when it is of no use any more; the broker drops it then, too, unless it `stays`
+    patient_until   monotonic: how long it may wait for a connection
+    confirmed    called when the broker has it
+    refused      called with the reason when the broker does not have it and never will
+    """
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    expires_at: float = float("inf")
+    patient_until: float = float("inf")
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    persistent: bool = True
+    stays: bool = False
+    confirmed: Callable[[], object] = _ignore
+    refused: Callable[[str], object] = _ignore
+    attempts: int = 0
+    number: int = field(default=0, repr=False)
+
+    def properties(self, seconds: float) -> Basic.Properties:
+        """Return the message's properties when it has so long to live."""
+        expiration = None
+        if not self.stays:
+            expiration = str(int(1000 * min(max(seconds, 0.001), LONGEST_TTL_SECONDS)))
+        return Basic.Properties(
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=2 if self.persistent else 1,
+            correlation_id=self.correlation_id,
+            reply_to=self.reply_to,
+            expiration=expiration,
+        )
+
+
+class Outbox:
+    """Letters that the broker does not have yet."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._channel: Channel | None = None
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Letter] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._sending)
+
+    @property
+    def channel(self) -> Channel | None:
+        """The channel over which letters leave at present."""
+        return self._channel
+
+    def post(self, letter: Letter) -> None:
+        """Take a letter."""
+        if self._closed:
+            letter.refused("the bus is closed")
+        elif len(self) >= self._limit:
+            letter.refused("too many messages wait for the broker")
+        else:
+            letter.number = next(self._numbers)
+            self._forward(letter)
+
+    def attach(self, channel: Channel) -> None:
+        """Send over this channel, first of all what waited for it, in order."""
+        self._channel = channel
+        channel.closing.add_done_callback(lambda _: self._detach(channel))
+        waiting, self._waiting = self._waiting, {}
+        for number in sorted(waiting):
+            self._forward(waiting[number])
+
+    def drop_expired(self) -> None:
+        """Give up what waited too long for a channel."""
+        now = time.monotonic()
+        for number, letter in list(self._waiting.items()):
+            if min(letter.expires_at, letter.patient_until) <= now:
+                del self._waiting[number]
+                letter.refused("the broker cannot be reached")
+
+    async def flush(self) -> None:
+        """Return when no letter is under way; those that wait for a channel are not."""
+        while self._sending:
+            await asyncio.wait(self._sending)
+
+    def close(self) -> None:
+        """Refuse what waits, and all that still comes."""
+        self._closed, self._channel = True, None
+        waiting, self._waiting = self._waiting, {}
+        for letter in waiting.values():
+            letter.refused("the bus is closed")
+
+    def _forward(self, letter: Letter) -> None:
+        if self._channel is None:
+            self._waiting[letter.number] = letter
+            return
+        task = asyncio.get_running_loop().create_task(self._send(self._channel, letter))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, channel: Channel, letter: Letter) -> None:
+        seconds = letter.expires_at - time.monotonic()
+        if seconds <= 0:
+            letter.refused("it was too old to be sent")
+            return
+        letter.attempts += 1
+        try:
+            await channel.basic_publish(
+                letter.body,
+                exchange=letter.exchange,
+                routing_key=letter.routing_key,
+                properties=letter.properties(seconds),
+                mandatory=True,
+                wait=False,
+            )
+        except PublishError:
+            letter.refused(NOBODY)
+        except DeliveryError:
+            letter.refused("its queue is full")
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however a connection breaks
+            self._send_again(channel, letter, error)
+        else:
+            letter.confirmed()
+
+    def _send_again(self, channel: Channel, letter: Letter, error: BaseException) -> None:
+        self._detach(channel)
+        if self._closed or letter.attempts >= MOST_ATTEMPTS:
+            letter.refused(f"the broker does not take it: {type(error).__name__}: {error}")
+        else:
+            self._forward(letter)
+
+    def _detach(self, channel: Channel) -> None:
+        """Stop using a channel that broke; whoever watches over it attaches another."""
+        if channel is self._channel:
+            self._channel = None

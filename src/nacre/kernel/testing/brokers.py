@@ -1,0 +1,197 @@
+"""A real RabbitMQ for tests: Debian's, on free ports of the loopback, in a temporary directory.
+
+A test that takes the fixture `broker` gets one that runs for the whole session, and makes a realm of
+its own on it, so that no test hears another's messages::
+
+    def test_something(broker):
+        bus = AmqpBus(BusOptions(url=broker.url, realm=broker.new_realm()), name="test")
+
+Accounts and what they may do are read by RabbitMQ when it starts, so a broker is made with all of them.
+A broker can be killed and started again, and then still has what was durable.
+
+(tests/conftest.py lists this module as a plugin.)
+"""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from nacre.kernel.bus.amqp_names import Permissions
+from nacre.kernel.testing import daemons
+
+PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH insists on its own directories
+START_SECONDS = 60
+ALL = Permissions(configure=".*", write=".*", read=".*", topics={})
+OWNER = "nacre"
+
+# No spinning while idle, and the port for clusters not open to the network.
+ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+class Broker:
+    """A RabbitMQ that runs for the tests."""
+
+    def __init__(
+        self,
+        directory: Path,
+        user: str | None,
+        accounts: Mapping[str, Permissions] | None = None,
+        certificates: Path | None = None,
+    ) -> None:
+        """Prepare a broker; with `certificates` (ca.pem, broker.pem, broker.key) it speaks TLS only."""
+        self._directory, self._user = directory, user
+        self._realms = count(1)
+        self._passwords = {name: secrets.token_urlsafe(9) for name in (OWNER, *(accounts or ()))}
+        self.port, distribution, self._epmd_port = daemons.free_ports(3)
+        self._scheme = "amqps" if certificates else "amqp"
+        self._write("definitions.json", json.dumps(self._definitions({OWNER: ALL, **(accounts or {})})))
+        self._write("rabbitmq.conf", _configuration(self.port, directory, certificates))
+        self._write("enabled_plugins", "[].\n")
+        self._write("environment.conf", "")
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(directory),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"nacre-{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_CONF_ENV_FILE": str(directory / "environment.conf"),
+            "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(directory / "data"),
+            "RABBITMQ_LOG_BASE": str(directory / "logs"),
+            # Otherwise a shell stands between us and the process that is to be ended.
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "RABBITMQ_SERVER_START_ARGS": "-noinput",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+        }
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL of an account that may do anything."""
+        return self.url_of(OWNER)
+
+    def url_of(self, account: str) -> str:
+        """Return the URL of an account."""
+        return f"{self._scheme}://{account}:{self._passwords[account]}@localhost:{self.port}/"
+
+    def new_realm(self) -> str:
+        """Return a name that no other test uses."""
+        return f"test-{next(self._realms)}"
+
+    def start(self) -> None:
+        """Start, or start again with what was durable; returns when it answers."""
+        epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+        self._epmd = daemons.start(epmd, self._directory, self._user, self._environment)
+        self._process = daemons.start([str(PROGRAM)], self._directory, self._user, self._environment)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._directory / "log").read_text(errors="replace")[-3000:])
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        for process in (self._process, self._epmd):
+            if process is not None:
+                daemons.end(process)
+        self._process = self._epmd = None
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _definitions(self, accounts: Mapping[str, Permissions]) -> dict[str, object]:
+        return {
+            "vhosts": [{"name": "/"}],
+            "users": [
+                {"name": name, "password_hash": _hashed(self._passwords[name]), "tags": ""}
+                for name in accounts
+            ],
+            "permissions": [
+                {"user": name, "vhost": "/", "configure": may.configure, "write": may.write, "read": may.read}
+                for name, may in accounts.items()
+            ],
+            "topic_permissions": [
+                {"user": name, "vhost": "/", "exchange": exchange, "write": write, "read": read}
+                for name, may in accounts.items()
+                for exchange, (write, read) in may.topics.items()
+            ],
+        }
+
+    def _write(self, name: str, text: str) -> None:
+        path = self._directory / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        if self._user:
+            shutil.chown(path, self._user)
+
+
+@contextmanager
+def running_broker(
+    accounts: Mapping[str, Permissions] | None = None, certificates: Path | None = None
+) -> Iterator[Broker]:
+    """Run a RabbitMQ for a while."""
+    if not PROGRAM.exists():
+        pytest.skip("no RabbitMQ is installed (Debian's package rabbitmq-server)")
+    with daemons.private_directory("rabbitmq") as (directory, user):
+        broker = Broker(directory, user, accounts, certificates)
+        try:
+            broker.start()
+            yield broker
+        finally:
+            broker.kill()
+
+
+def _configuration(port: int, directory: Path, certificates: Path | None) -> str:
+    lines = [f"load_definitions = {directory / 'definitions.json'}", "log.console = true", "log.file = false"]
+    if certificates is None:
+        lines.append(f"listeners.tcp.1 = 127.0.0.1:{port}")
+    else:
+        lines += [
+            "listeners.tcp = none",
+            f"listeners.ssl.1 = 127.0.0.1:{port}",
+            f"ssl_options.cacertfile = {certificates / 'ca.pem'}",
+            f"ssl_options.certfile = {certificates / 'broker.pem'}",
+            f"ssl_options.keyfile = {certificates / 'broker.key'}",
+            "ssl_options.verify = verify_peer",
+            "ssl_options.fail_if_no_peer_cert = true",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _hashed(password: str) -> str:
+    """Hash a password as RabbitMQ keeps it: salt and SHA-256 of salt and password."""
+    salt = secrets.token_bytes(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+@pytest.fixture(scope="session")
+def broker_accounts() -> Mapping[str, Permissions]:
+    """Accounts that a session's broker has besides the one that may do anything."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def broker(broker_accounts: Mapping[str, Permissions]) -> Iterator[Broker]:
+    """A RabbitMQ for the session."""
+    with running_broker(broker_accounts) as broker:
+        yield broker
