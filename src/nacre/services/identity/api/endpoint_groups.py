@@ -15,7 +15,7 @@ from nacre.services.identity.api.projects import Project
 from nacre.services.identity.api.shapes import DESCRIPTION, many, no_target, one, page, self_link, wanted
 from nacre.services.identity.app import endpoint_groups, endpoints, projects
 from nacre.services.identity.db.catalog import Endpoint as EndpointRow
-from nacre.services.identity.db.endpoint_filters import EndpointGroup as Row
+from nacre.services.identity.db.endpoint_groups import EndpointGroup as Row
 from nacre.services.identity.db.projects import Project as ProjectRow
 
 FILTERS = wire.Object(

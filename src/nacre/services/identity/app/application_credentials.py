@@ -19,7 +19,7 @@ from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app.state import change, state_of
 from nacre.services.identity.db import application_credentials as rows
-from nacre.services.identity.db import assignments, credentials, roles
+from nacre.services.identity.db import credentials, role_assignments, roles
 from nacre.services.identity.db.application_credentials import AccessRule, ApplicationCredential
 from nacre.services.identity.db.roles import GLOBAL, Role
 from nacre.services.identity.db.tables import Target
@@ -118,7 +118,7 @@ def _insert(
             "Conflict occurred attempting to store application_credential - Duplicate entry found with "
             f"name {credential.name}."
         )
-    held = assignments.effective_roles(tx, credential.user_id, Target.PROJECT, credential.project_id)
+    held = role_assignments.effective_roles(tx, credential.user_id, Target.PROJECT, credential.project_id)
     # compat: an empty list means all roles of the token too; the openstack command sends one.
     chosen = wanted or [{"name": name} for name in of_token]
     credential = msgspec.structs.replace(

@@ -16,9 +16,9 @@ from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app.state import change, state_of
 from nacre.services.identity.app.users import DEFAULT_DOMAIN
-from nacre.services.identity.db import assignments, catalog, projects, roles, users
-from nacre.services.identity.db.assignments import SYSTEM_ID, Assignment
+from nacre.services.identity.db import catalog, projects, role_assignments, roles, users
 from nacre.services.identity.db.projects import NO_DOMAIN, Project
+from nacre.services.identity.db.role_assignments import SYSTEM_ID, Assignment
 from nacre.services.identity.db.roles import GLOBAL, Role
 from nacre.services.identity.db.tables import Actor, Target
 from nacre.services.identity.db.users import User
@@ -137,7 +137,7 @@ def _make_account(tx: Transaction, account: Account, password_hash: str | None) 
         for name in names:
             role = roles.find_named(tx, GLOBAL, name)
             assert role is not None
-            assignments.insert(tx, Assignment(Actor.USER, user.id, target, target_id, role.id))
+            role_assignments.insert(tx, Assignment(Actor.USER, user.id, target, target_id, role.id))
 
 
 def _user(tx: Transaction, name: str, password_hash: str | None) -> User:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.services.identity.app.state import state_of
 from nacre.services.identity.db import catalog as rows
-from nacre.services.identity.db import endpoint_filters
+from nacre.services.identity.db import endpoint_groups
 from nacre.services.identity.db.catalog import Endpoint, Service
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def catalog(service: kernel.Service, *, user_id: str, project_id: str | None) ->
     announced, filtered = state_of(service).tokens.fact("catalog", lambda: service.db.read(_announced))
     only: set[str] | None = None
     if filtered and project_id is not None:
-        only = service.db.read(endpoint_filters.endpoint_ids_of_project, project_id) or None
+        only = service.db.read(endpoint_groups.endpoint_ids_of_project, project_id) or None
     known = {"project_id": project_id, "tenant_id": project_id, "user_id": user_id}
     return [
         {
@@ -47,7 +47,7 @@ def _announced(tx: Transaction) -> tuple[Announced, bool]:
     of_service: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         of_service.setdefault(endpoint.service_id, []).append(endpoint)
-    return [(each, of_service.get(each.id, [])) for each in services], endpoint_filters.any_exist(tx)
+    return [(each, of_service.get(each.id, [])) for each in services], endpoint_groups.any_exist(tx)
 
 
 def _addresses(

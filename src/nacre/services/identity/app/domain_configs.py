@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.kernel import errors
 from nacre.services.identity.app.state import seal_secret
-from nacre.services.identity.db import domain_options
-from nacre.services.identity.db.domain_options import Option
+from nacre.services.identity.db import domain_configs as rows
+from nacre.services.identity.db.domain_configs import Option
 from nacre.services.identity.db.projects import Project
 from nacre.services.identity.errors import DomainConfigNotFound
 
@@ -119,7 +119,7 @@ def show(
 
 def _config(tx: Transaction, domain_id: str) -> Config:
     config: Config = {}
-    for each in domain_options.index(tx, domain_id):
+    for each in rows.index(tx, domain_id):
         if not each.sensitive:
             config.setdefault(each.group_name, {})[each.option_name] = each.value
     return config
@@ -130,9 +130,9 @@ def replace(ctx: Context, domain: Project, config: Config) -> Config:
     options = _options(ctx, domain, config)
 
     def write(tx: Transaction) -> Config:
-        domain_options.delete(tx, domain.id)
+        rows.delete(tx, domain.id)
         for each in options:
-            domain_options.put(tx, each)
+            rows.put(tx, each)
         return _config(tx, domain.id)
 
     return ctx.db.run(write)
@@ -155,7 +155,7 @@ def update(
 
     def write(tx: Transaction) -> Config:
         for each in options:
-            domain_options.put(tx, each)
+            rows.put(tx, each)
         return _config(tx, domain.id)
 
     return ctx.db.run(write)
@@ -165,7 +165,7 @@ def delete(ctx: Context, domain: Project, group: str | None = None, option: str 
     """Remove a domain's options, those of a group, or one."""
     if group is not None:
         _check_known(group, option)
-    if not ctx.db.run(domain_options.delete, domain.id, group, option):
+    if not ctx.db.run(rows.delete, domain.id, group, option):
         raise DomainConfigNotFound(domain.id, option or group or "any options")
 
 

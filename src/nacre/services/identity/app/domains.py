@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.kernel.db import Page
 from nacre.services.identity.app import attributes, groups, projects, users
 from nacre.services.identity.app.state import change
-from nacre.services.identity.db import assignments, domain_options
+from nacre.services.identity.db import domain_configs, role_assignments
 from nacre.services.identity.db import groups as group_rows
 from nacre.services.identity.db import projects as project_rows
 from nacre.services.identity.db import roles as role_rows
@@ -62,7 +62,7 @@ def _remove(tx: Transaction, domain: Project) -> None:
     for project in reversed(project_rows.subtree(tx, domain.id)):
         projects.remove(tx, project.id)
     for role in role_rows.index(tx, inside, everything):
-        assignments.delete_of_role(tx, role.id)
+        role_assignments.delete_of_role(tx, role.id)
         role_rows.delete(tx, role.id)
-    domain_options.delete(tx, domain.id)
+    domain_configs.delete(tx, domain.id)
     projects.remove(tx, domain.id)

@@ -9,9 +9,9 @@ from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app.state import change
 from nacre.services.identity.db import catalog, projects
-from nacre.services.identity.db import endpoint_filters as rows
+from nacre.services.identity.db import endpoint_groups as rows
 from nacre.services.identity.db.catalog import Endpoint
-from nacre.services.identity.db.endpoint_filters import EndpointGroup
+from nacre.services.identity.db.endpoint_groups import EndpointGroup
 from nacre.services.identity.db.projects import Project
 from nacre.services.identity.errors import AssociationNotFound
 

@@ -11,7 +11,7 @@ from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app import attributes
 from nacre.services.identity.app.catalog import placeholders
 from nacre.services.identity.app.state import change
-from nacre.services.identity.db import catalog, endpoint_filters
+from nacre.services.identity.db import catalog, endpoint_groups
 from nacre.services.identity.db.catalog import Endpoint, Region
 
 if TYPE_CHECKING:
@@ -106,5 +106,5 @@ def delete(ctx: Context, endpoint: Endpoint) -> None:
 
 def remove(tx: Transaction, endpoint_id: str) -> None:
     """Remove an endpoint and what refers to it."""
-    endpoint_filters.forget_endpoint(tx, endpoint_id)
+    endpoint_groups.forget_endpoint(tx, endpoint_id)
     catalog.delete_endpoint(tx, endpoint_id)

@@ -9,10 +9,10 @@ import msgspec
 from nacre.kernel import errors
 from nacre.services.identity.app import targets
 from nacre.services.identity.app.state import change
-from nacre.services.identity.db import assignments, groups, projects, roles, users
-from nacre.services.identity.db.assignments import SYSTEM_ID, Assignment
+from nacre.services.identity.db import groups, projects, role_assignments, roles, users
 from nacre.services.identity.db.groups import Group
 from nacre.services.identity.db.projects import Project
+from nacre.services.identity.db.role_assignments import SYSTEM_ID, Assignment
 from nacre.services.identity.db.roles import Role
 from nacre.services.identity.db.tables import Actor, Target
 from nacre.services.identity.db.users import User
@@ -79,7 +79,7 @@ def roles_at(ctx: Context, place: Place) -> list[Role]:
 
     def find(tx: Transaction) -> list[Role]:
         sample = place.with_role(Role("", "", "", None, {}, {}))
-        held = assignments.index(
+        held = role_assignments.index(
             tx,
             actor_ids=[sample.actor_id],
             target=sample.target,
@@ -95,7 +95,7 @@ def roles_at(ctx: Context, place: Place) -> list[Role]:
 def check(ctx: Context, place: Place, role: Role) -> None:
     """Raise AssignmentNotFound unless the role was given."""
     assignment = place.with_role(role)
-    if not ctx.db.read(assignments.exists, assignment):
+    if not ctx.db.read(role_assignments.exists, assignment):
         raise AssignmentNotFound(role.id, assignment.actor_id, assignment.target_id)
 
 
@@ -108,11 +108,11 @@ def give(ctx: Context, place: Place, role: Role) -> None:
             raise errors.Forbidden(
                 f"Project {place.target.id} must be in the same domain as the role {role.id} being assigned."
             )
-    change(ctx, assignments.insert, place.with_role(role))
+    change(ctx, role_assignments.insert, place.with_role(role))
 
 
 def take(ctx: Context, place: Place, role: Role) -> None:
     """Take a role back; AssignmentNotFound if it was not given."""
     assignment = place.with_role(role)
-    if not change(ctx, assignments.delete, assignment):
+    if not change(ctx, role_assignments.delete, assignment):
         raise AssignmentNotFound(role.id, assignment.actor_id, assignment.target_id)

@@ -11,7 +11,7 @@ from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app import attributes
 from nacre.services.identity.app.state import change
 from nacre.services.identity.app.users import home_domain_id, within_own_domain
-from nacre.services.identity.db import assignments, groups, projects
+from nacre.services.identity.db import groups, projects, role_assignments
 from nacre.services.identity.db.groups import Group
 from nacre.services.identity.db.users import User
 from nacre.services.identity.errors import MembershipNotFound, NameTaken
@@ -75,7 +75,7 @@ def delete(ctx: Context, group: Group) -> None:
 
 def remove(tx: Transaction, group_id: str) -> None:
     """Remove a group and everything that hangs on it."""
-    assignments.delete_of_actor(tx, group_id)
+    role_assignments.delete_of_actor(tx, group_id)
     groups.delete(tx, group_id)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nacre.services.identity.app.state import seal_secret, state_of, unseal_secret
-from nacre.services.identity.db import sealed
+from nacre.services.identity.db import key_rotation as rows
 
 if TYPE_CHECKING:
     from nacre.kernel.service import Service
@@ -30,7 +30,7 @@ def rotate_keys(service: Service) -> None:
 def _renew_secrets(service: Service) -> None:
     """Encrypt everything stored with the primary key."""
     renew = partial(_renew, service)
-    for renew_some in (sealed.renew_credentials, sealed.renew_consumers, sealed.renew_options):
+    for renew_some in (rows.renew_credentials, rows.renew_consumers, rows.renew_options):
         after: str | None = ""
         while after is not None:
             after = service.db.run(renew_some, after, renew)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement
-
 from nacre.kernel import errors
 from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
@@ -125,13 +123,11 @@ def get(ctx: Context, id: str) -> Limit:
 
 def index(ctx: Context, wanted: Mapping[str, object], page: Page, *, all: bool) -> list[Limit]:
     """Return a page of limits: all, or those of the domain or project that the token is for."""
-    where: list[ColumnElement[bool]] = []
-    if not all:
-        if ctx.domain_id is not None:
-            where.append(limits.within_domain(ctx.domain_id))
-        else:
-            where.append(limits.of_project(ctx.project_id or ""))
-    return ctx.db.read(limits.index, wanted, page, *where)
+    if all:
+        return ctx.db.read(limits.index, wanted, page)
+    if ctx.domain_id is not None:
+        return ctx.db.read(limits.index, wanted, page, within_domain=ctx.domain_id)
+    return ctx.db.read(limits.index, wanted, page, of_project=ctx.project_id or "")
 
 
 def create(ctx: Context, bodies: Sequence[Mapping[str, Any]]) -> list[Limit]:

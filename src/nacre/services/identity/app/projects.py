@@ -14,11 +14,11 @@ from nacre.services.identity.app.tokens import revoke_earlier
 from nacre.services.identity.app.users import home_domain_id, within_own_domain
 from nacre.services.identity.db import (
     application_credentials,
-    assignments,
     credentials,
-    endpoint_filters,
+    endpoint_groups,
     limits,
     projects,
+    role_assignments,
     trusts,
     users,
 )
@@ -174,12 +174,12 @@ def _delete_leaf(tx: Transaction, project: Project) -> None:
 
 def remove(tx: Transaction, project_id: str) -> None:
     """Remove a project and everything that hangs on it."""
-    assignments.delete_on_target(tx, project_id)
+    role_assignments.delete_on_target(tx, project_id)
     application_credentials.delete_of_project(tx, project_id)
     credentials.delete_of_project(tx, project_id)
     trusts.delete_of_project(tx, project_id)
     limits.delete_of_project(tx, project_id)
-    endpoint_filters.forget_project(tx, project_id)
+    endpoint_groups.forget_project(tx, project_id)
     users.forget_default_project(tx, project_id)
     projects.delete(tx, project_id)
 
@@ -203,7 +203,7 @@ def subtree(ctx: Context, project: Project) -> list[Project]:
 
 
 def _visible(ctx: Context, found: list[Project]) -> list[Project]:
-    mine = ctx.db.read(assignments.targets_of_user, ctx.user_id, Target.PROJECT)
+    mine = ctx.db.read(role_assignments.targets_of_user, ctx.user_id, Target.PROJECT)
     return [project for project in found if project.id in mine]
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nacre.kernel import errors
-from nacre.services.identity.db import assignments, groups, projects, roles, users
-from nacre.services.identity.db.assignments import SYSTEM_ID, Assignment
+from nacre.services.identity.db import groups, projects, role_assignments, roles, users
 from nacre.services.identity.db.groups import Group
 from nacre.services.identity.db.projects import Project
+from nacre.services.identity.db.role_assignments import SYSTEM_ID, Assignment
 from nacre.services.identity.db.roles import Role
 from nacre.services.identity.db.tables import Actor, Target
 from nacre.services.identity.db.users import User
@@ -96,7 +96,7 @@ def _as_given(tx: Transaction, wanted: Wanted) -> list[Entry]:
     if wanted.subtree and target_id:
         target_ids = [target_id, *(project.id for project in projects.subtree(tx, target_id))]
     actor_id = wanted.user_id or wanted.group_id
-    rows = assignments.index(
+    rows = role_assignments.index(
         tx,
         actor_ids=[actor_id] if actor_id else None,
         target=target,
@@ -133,7 +133,7 @@ def _placed(tx: Transaction, wanted: Wanted) -> list[Entry]:
     target, target_id = _target(wanted)
     if target is Target.PROJECT and target_id:
         return _on_projects(tx, target_id, actor_ids, wanted)
-    rows = assignments.index(
+    rows = role_assignments.index(
         tx,
         actor_ids=actor_ids,
         target=target,
@@ -160,7 +160,7 @@ def _on_projects(
     parents = {project_id: above[0] if above else None}
     if wanted.subtree:
         parents |= {project.id: project.parent_id for project in projects.subtree(tx, project_id)}
-    rows = assignments.index(tx, actor_ids=actor_ids, target_ids=[*parents, *above])
+    rows = role_assignments.index(tx, actor_ids=actor_ids, target_ids=[*parents, *above])
     inherited_at: dict[str, list[Assignment]] = {}
     found = []
     for row in rows:
@@ -204,7 +204,7 @@ def _implied(tx: Transaction, found: list[Entry]) -> list[Entry]:
     """Add the roles that are implied, leave out those of domains."""
     known = roles.all_implications(tx)
     closures = {id: roles.closure(known, [id]) for id in {entry.role_id for entry in found}}
-    visible = assignments.global_roles(tx, {id for closure in closures.values() for id in closure})
+    visible = role_assignments.global_roles(tx, {id for closure in closures.values() for id in closure})
     return [
         msgspec.structs.replace(entry, role_id=id)
         for entry in found

@@ -10,7 +10,7 @@ from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app import attributes
 from nacre.services.identity.app.state import change
-from nacre.services.identity.db import assignments, projects, roles
+from nacre.services.identity.db import projects, role_assignments, roles
 from nacre.services.identity.db.roles import GLOBAL, Implication, Role
 from nacre.services.identity.errors import ImplicationNotFound, NameTaken
 
@@ -78,7 +78,7 @@ def delete(ctx: Context, role: Role) -> None:
 
 
 def _remove(tx: Transaction, role_id: str) -> None:
-    assignments.delete_of_role(tx, role_id)
+    role_assignments.delete_of_role(tx, role_id)
     roles.delete(tx, role_id)
 
 

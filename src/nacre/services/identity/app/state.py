@@ -10,7 +10,7 @@ from nacre.kernel.db import Transaction
 from nacre.services.identity.app.keys import KeyRepository
 from nacre.services.identity.app.passwords import Passwords
 from nacre.services.identity.app.token_memory import TokenMemory
-from nacre.services.identity.db import revocations
+from nacre.services.identity.db import tokens as rows
 
 if TYPE_CHECKING:
     from nacre.kernel.context import Context
@@ -67,7 +67,7 @@ def change(ctx: Context, f: Callable[Concatenate[Transaction, P], R], *args: P.a
 
     def counted(tx: Transaction) -> R:
         result = f(tx, *args, **kwargs)
-        number = revocations.advance(tx)
+        number = rows.advance(tx)
         tx.after_commit(lambda: tokens.advance(number))
         return result
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nacre.services.identity.db import revocations
+from nacre.services.identity.db import tokens
 
 if TYPE_CHECKING:
     from nacre.kernel.clock import Clock
@@ -100,6 +100,6 @@ class TokenMemory:
 
     def _look(self) -> None:
         self._look_again_at = self._clock.monotonic() + self._refresh_seconds
-        number = self._db.read(revocations.current)
+        number = self._db.read(tokens.current)
         if number > self._known:
             self.advance(number)

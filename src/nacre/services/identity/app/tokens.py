@@ -19,13 +19,13 @@ from nacre.services.identity.app.state import change, state_of
 from nacre.services.identity.app.token_format import ScopeKind, Token
 from nacre.services.identity.db import (
     application_credentials,
-    assignments,
     projects,
-    revocations,
+    role_assignments,
     roles,
     trusts,
     users,
 )
+from nacre.services.identity.db import tokens as rows
 from nacre.services.identity.db.application_credentials import ApplicationCredential
 from nacre.services.identity.db.projects import Project
 from nacre.services.identity.db.roles import Role
@@ -105,7 +105,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def weigh(tx: Transaction, token: Token) -> Grant:
     """Return what a token means now; raises Void if nothing.  Its expiry is the caller's business."""
-    if revocations.is_revoked(tx, token.audit_id):
+    if rows.is_revoked(tx, token.audit_id):
         raise Void("it was revoked")
     bearer = _living_user(tx, token.user_id, token.issued_at)
     if token.scope is ScopeKind.TRUST:
@@ -114,16 +114,16 @@ def weigh(tx: Transaction, token: Token) -> Grant:
     if token.scope is ScopeKind.NONE:
         return grant
     if token.scope is ScopeKind.SYSTEM:
-        held = assignments.effective_roles(tx, token.user_id, Target.SYSTEM, assignments.SYSTEM_ID)
+        held = role_assignments.effective_roles(tx, token.user_id, Target.SYSTEM, role_assignments.SYSTEM_ID)
         return _with_roles(grant, held)
     assert token.scope_id is not None
     if token.scope is ScopeKind.DOMAIN:
         domain = _living_domain(tx, token.scope_id, token.issued_at)
-        held = assignments.effective_roles(tx, token.user_id, Target.DOMAIN, domain.id)
+        held = role_assignments.effective_roles(tx, token.user_id, Target.DOMAIN, domain.id)
         return _with_roles(msgspec.structs.replace(grant, domain=domain), held)
     project, project_domain = _living_project(tx, token.scope_id, token.issued_at)
     grant = msgspec.structs.replace(grant, project=project, project_domain=project_domain)
-    held = assignments.effective_roles(tx, token.user_id, Target.PROJECT, project.id)
+    held = role_assignments.effective_roles(tx, token.user_id, Target.PROJECT, project.id)
     if token.application_credential_id is not None:
         credential = _living_credential(tx, token)
         grant = msgspec.structs.replace(grant, application_credential=credential)
@@ -144,7 +144,7 @@ def _weigh_trust(tx: Transaction, token: Token, bearer: tuple[User, Project]) ->
     if trust.project_id is None:
         return grant
     project, project_domain = _living_project(tx, trust.project_id, token.issued_at)
-    held = assignments.effective_roles(tx, trustor.id, Target.PROJECT, project.id)
+    held = role_assignments.effective_roles(tx, trustor.id, Target.PROJECT, project.id)
     if not set(trust.role_ids) <= set(held):
         raise Void("the trustor no longer has all the roles of the trust")
     grant = msgspec.structs.replace(grant, project=project, project_domain=project_domain)
@@ -249,7 +249,7 @@ def revoke(ctx: Context, grant: Grant) -> None:
     """Make one token void; those that were got from it, or that it was got from, stay valid."""
     token = grant.token
     noted_until = token.expires_at + timedelta(seconds=ctx.config.allow_expired_seconds)
-    change(ctx, revocations.revoke, token.audit_id, noted_until)
+    change(ctx, rows.revoke, token.audit_id, noted_until)
 
 
 def revoke_earlier(tx: Transaction) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from nacre.kernel.db import Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app.application_credentials import refuse_restricted
 from nacre.services.identity.app.state import change
-from nacre.services.identity.db import assignments, projects, roles, trusts, users
+from nacre.services.identity.db import projects, role_assignments, roles, trusts, users
 from nacre.services.identity.db.roles import GLOBAL, Role
 from nacre.services.identity.db.tables import Target
 from nacre.services.identity.db.trusts import Trust
@@ -98,7 +98,7 @@ def _insert(tx: Transaction, trust: Trust, wanted: Sequence[Mapping[str, str]]) 
     held: dict[str, Role] = {}
     if trust.project_id is not None:
         projects.get(tx, trust.project_id)
-        held = assignments.effective_roles(tx, trust.trustor_user_id, Target.PROJECT, trust.project_id)
+        held = role_assignments.effective_roles(tx, trust.trustor_user_id, Target.PROJECT, trust.project_id)
     role_ids = tuple(dict.fromkeys(_role_id(tx, trust, held, named) for named in wanted))
     trust = msgspec.structs.replace(trust, role_ids=role_ids)
     if trust.redelegated_trust_id is not None:

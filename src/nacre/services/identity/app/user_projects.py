@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nacre.services.identity.db import assignments, projects
+from nacre.services.identity.db import projects, role_assignments
 from nacre.services.identity.db.projects import Project
 from nacre.services.identity.db.tables import Target
 
@@ -36,10 +36,10 @@ def enabled_domains(ctx: Context, user_id: str) -> list[Project]:
 
 def has_system_role(ctx: Context, user_id: str) -> bool:
     """Tell whether a user may have a token for the system."""
-    found = ctx.db.read(assignments.effective_roles, user_id, Target.SYSTEM, assignments.SYSTEM_ID)
+    found = ctx.db.read(role_assignments.effective_roles, user_id, Target.SYSTEM, role_assignments.SYSTEM_ID)
     return bool(found)
 
 
 def _targets(tx: Transaction, user_id: str, target: Target) -> list[Project]:
-    found = projects.find_all(tx, assignments.targets_of_user(tx, user_id, target))
+    found = projects.find_all(tx, role_assignments.targets_of_user(tx, user_id, target))
     return projects.with_tags(tx, sorted(found.values(), key=lambda project: project.name))

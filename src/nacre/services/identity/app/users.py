@@ -15,10 +15,10 @@ from nacre.services.identity.app.state import change
 from nacre.services.identity.app.tokens import revoke_earlier
 from nacre.services.identity.db import (
     application_credentials,
-    assignments,
     credentials,
     groups,
     projects,
+    role_assignments,
     trusts,
     users,
 )
@@ -146,7 +146,7 @@ def delete(ctx: Context, user: User) -> None:
 
 def remove(tx: Transaction, user_id: str) -> None:
     """Remove a user and everything that hangs on the user."""
-    assignments.delete_of_actor(tx, user_id)
+    role_assignments.delete_of_actor(tx, user_id)
     application_credentials.delete_of_user(tx, user_id)
     application_credentials.delete_rules_of_user(tx, user_id)
     credentials.delete_of_user(tx, user_id)

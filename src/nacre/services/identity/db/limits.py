@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import or_, select
 
 from nacre.kernel.db import Page, Transaction, conditions, page
 from nacre.services.identity.db.tables import limits, projects, registered_limits
@@ -100,21 +100,21 @@ def find(tx: Transaction, limit: Limit) -> Limit | None:
 
 
 def index(
-    tx: Transaction, wanted: Mapping[str, object], asked: Page, *where: ColumnElement[bool]
+    tx: Transaction,
+    wanted: Mapping[str, object],
+    asked: Page,
+    *,
+    of_project: str | None = None,
+    within_domain: str | None = None,
 ) -> list[Limit]:
-    """Return a page of limits."""
-    return page(tx, select(limits).where(*conditions(limits.c, wanted), *where), Limit, limits, asked)
-
-
-def of_project(project_id: str) -> ColumnElement[bool]:
-    """Return the condition that a limit is a project's."""
-    return limits.c.project_id == project_id
-
-
-def within_domain(domain_id: str) -> ColumnElement[bool]:
-    """Return the condition that a limit is a domain's, or that of a project in it."""
-    inside = select(projects.c.id).where(projects.c.domain_id == domain_id)
-    return or_(limits.c.domain_id == domain_id, limits.c.project_id.in_(inside))
+    """Return a page of limits: all, those of a project, or those of a domain and the projects in it."""
+    query = select(limits).where(*conditions(limits.c, wanted))
+    if of_project is not None:
+        query = query.where(limits.c.project_id == of_project)
+    if within_domain is not None:
+        inside = select(projects.c.id).where(projects.c.domain_id == within_domain)
+        query = query.where(or_(limits.c.domain_id == within_domain, limits.c.project_id.in_(inside)))
+    return page(tx, query, Limit, limits, asked)
 
 
 def insert(tx: Transaction, limit: Limit) -> None:
