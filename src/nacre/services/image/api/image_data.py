@@ -16,6 +16,7 @@ from nacre.kernel.http.routing import Routes
 from nacre.services.image import policy
 from nacre.services.image.app import downloads, images, uploads
 from nacre.services.image.db.images import Image
+from nacre.services.image.errors import RangeNotSatisfiable
 
 BLOCK_BYTES = 1 << 20
 BEAT_SECONDS = 10.0
@@ -165,5 +166,5 @@ def wanted_range(req: Request, size: int) -> tuple[int, int] | None:
     else:
         start, end = max(0, size - int(last)), size
     if not start < end:
-        raise downloads.RangeNotSatisfiable(text, size)
+        raise RangeNotSatisfiable(text, size)
     return start, end

@@ -11,10 +11,10 @@ from nacre.services.image import policy
 from nacre.services.image.api import queries
 from nacre.services.image.app import images
 from nacre.services.image.app.formats import CONTAINER_FORMATS, DISK_FORMATS
+from nacre.services.image.app.imports import METHODS
+from nacre.services.image.app.stores import STORE_IDS
 from nacre.services.image.db.images import Image
 from nacre.services.image.db.tables import Visibility
-
-IMPORT_METHODS = "glance-direct"
 
 TEXT = Nullable(Str(0, 255))
 FLAG = Bool(strings=False)
@@ -71,7 +71,7 @@ def show_image(image: Image) -> dict[str, Any]:
         "tags": list(image.tags),
         "created_at": f"{image.created_at:%Y-%m-%dT%H:%M:%SZ}",
         "updated_at": f"{image.updated_at:%Y-%m-%dT%H:%M:%SZ}",
-        **({"stores": "files"} if image.location else {}),
+        **({"stores": STORE_IDS[0]} if image.location else {}),
         "self": path,
         "file": f"{path}/file",
         "schema": "/v2/schemas/image",
@@ -97,8 +97,8 @@ def create(req: Request, body: dict[str, Any]) -> Response:
         show_image(image),
         headers=[
             ("Location", req.url("v2", "images", image.id)),
-            ("OpenStack-image-import-methods", IMPORT_METHODS),
-            ("OpenStack-image-store-ids", "files"),
+            ("OpenStack-image-import-methods", ",".join(METHODS)),
+            ("OpenStack-image-store-ids", ",".join(STORE_IDS)),
         ],
     )
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from nacre.kernel.context import Context
 from nacre.services.image.app import stores
 from nacre.services.image.db.images import Image
-from nacre.services.image.errors import RangeNotSatisfiable
-
-__all__ = ["RangeNotSatisfiable", "local_path", "read"]
 
 
 def local_path(ctx: Context, image: Image) -> Path | None:

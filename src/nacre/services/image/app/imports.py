@@ -16,6 +16,7 @@ from nacre.kernel.db import Transaction
 from nacre.kernel.ids import new_id
 from nacre.kernel.tasks import start
 from nacre.services.image.app import jobs, uploads
+from nacre.services.image.app.stores import STORE_IDS
 from nacre.services.image.app.uploads import SYSTEM
 from nacre.services.image.db import images, tasks
 from nacre.services.image.db.images import Image
@@ -25,7 +26,6 @@ from nacre.services.image.errors import NotStaged, UnknownStore
 
 DIRECT = "glance-direct"
 METHODS = (DIRECT,)
-STORE_IDS = ("files",)
 
 
 def begin(ctx: Context, image: Image, request: dict[str, Any]) -> Task:

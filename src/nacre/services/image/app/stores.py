@@ -11,6 +11,8 @@ from nacre.services.image.drivers.base import Store
 from nacre.services.image.drivers.files import FilesStore
 
 STORE, STAGING = "store", "staging"
+#: What users call the stores there are; the first is the default.
+STORE_IDS = (FilesStore.id,)
 
 
 def open_stores(service: Service) -> None:
