@@ -106,3 +106,41 @@ def test_a_router_runs_on_a_host_that_reaches_its_networks(api, admin_api, netwo
     host.assert_whole()
     (agent,) = admin_api.ask("GET", f"routers/{router['id']}/l3-agents").json["agents"]
     assert agent["host"] == host.name
+
+
+def test_single_ports_of_a_floating_ip_lead_to_several_servers(
+    api, admin_api, network, routed, external, make_host
+):
+    one, other = (api.make("ports", network_id=network["id"]) for _ in range(2))
+    fip = api.make("floatingips", floating_network_id=external["id"])
+    path = f"floatingips/{fip['id']}/port_forwardings"
+
+    def forward(port, outer, inner=22, **members):
+        body = {
+            "protocol": "tcp",
+            "external_port": outer,
+            "internal_port": inner,
+            "internal_port_id": port["id"],
+        }
+        return api.ask("POST", path, {"port_forwarding": body | members})
+
+    first = forward(one, 2201)
+    assert first.status == 201, first
+    assert first.json["port_forwarding"]["internal_ip_address"] == one["fixed_ips"][0]["ip_address"]
+    assert forward(other, 2202).status == 201
+    assert refusal(forward(other, 2201, 80))[:2] == (409, "PortForwardingExists")
+    assert refusal(forward(one, 2203))[:2] == (409, "PortForwardingExists")
+    shown = api.show("floatingips", fip["id"])
+    assert len(shown["port_forwardings"]) == 2
+    assert shown["router_id"] == routed["id"]
+    refused = api.refuse_change("floatingips", fip["id"], port_id=one["id"])
+    assert refused[:2] == (409, "FloatingIpInUseByPortForwarding")
+    id = first.json["port_forwarding"]["id"]
+    moved = api.ask("PUT", f"{path}/{id}", {"port_forwarding": {"external_port": 2299}}).json[
+        "port_forwarding"
+    ]
+    assert (moved["id"], moved["external_port"], moved["internal_port"]) == (id, 2299, 22)
+    api.remove("ports", other["id"])
+    assert [each["id"] for each in api.ask("GET", path).json["port_forwardings"]] == [id]
+    assert api.ask("DELETE", f"{path}/{id}").status == 204
+    assert api.show("floatingips", fip["id"])["router_id"] is None

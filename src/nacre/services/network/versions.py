@@ -42,6 +42,8 @@ EXTENSIONS = _table(
         "extraroute-atomic": ("Single extra routes", "Add and remove single routes of a router."),
         "filter-validation": ("Checked filters", "A filter by an unknown attribute is refused."),
         "fip-port-details": ("Ports of floating IPs", "A floating IP shows the port that it leads to."),
+        "floating-ip-port-forwarding": ("Forwarded ports", "Single ports of floating IPs lead to servers."),
+        "floating-ip-port-forwarding-description": ("Notes on forwarded ports", "They can be described."),
         "ip-substring-filtering": ("Parts of addresses", "Find ports by a part of their address."),
         "l3_agent_scheduler": ("Router placement", "Which agents run which routers."),
         "net-mtu": ("MTU", "The largest packet of a network."),

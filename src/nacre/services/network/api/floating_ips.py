@@ -33,6 +33,7 @@ class FloatingIp(Tagged):
     router_id = field(SHOW, FILTER, SORT)
     status = field(SHOW, FILTER, SORT)
     port_details = field(SHOW, source=_port)
+    port_forwardings = field(SHOW, render=list)
     dns_name = field(CREATE, SHOW, FILTER, check=Str(0, 255), default="")
     dns_domain = field(CREATE, SHOW, FILTER, check=Str(0, 255), default="")
 

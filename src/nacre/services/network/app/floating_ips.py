@@ -9,13 +9,22 @@ from nacre.kernel.ids import new_id
 from nacre.services.network.app import limits, plugs
 from nacre.services.network.app.news import News, write
 from nacre.services.network.app.sight import reach
-from nacre.services.network.db import floating_ips, networks, ports, routers, standard, subnets
+from nacre.services.network.db import (
+    floating_ips,
+    networks,
+    port_forwardings,
+    ports,
+    routers,
+    standard,
+    subnets,
+)
 from nacre.services.network.db.floating_ips import DOWN, FloatingIp
 from nacre.services.network.db.networks import Network
 from nacre.services.network.db.ports import Port
 from nacre.services.network.errors import (
     ExternalGatewayForFloatingIPNotFound,
     ExternalIpAddressExhausted,
+    FloatingIpInUseByPortForwarding,
     FloatingIPNotFound,
     FloatingIPPortAlreadyAssociated,
     IpAddressGenerationFailure,
@@ -135,14 +144,16 @@ def _associate(
     tx: Transaction, news: News, floating_ip: FloatingIp, port_id: str, fixed_address: str | None
 ) -> None:
     """Lead a floating IP to a port's address, through a router that reaches both."""
+    if port_forwardings.exist_for(tx, floating_ip.id):
+        raise FloatingIpInUseByPortForwarding(floating_ip.floating_ip_address)
     port = ports.get(tx, port_id, reach(news.ctx))
     if port.project_id != floating_ip.project_id and reach(news.ctx) is not None:
         raise refusal(
             f"Port {port_id} is associated with a different tenant than Floating IP {floating_ip.id} and "
             "therefore cannot be bound"
         )
-    fixed = _fixed_ip(port, fixed_address)
-    router_id = _router_between(tx, port, fixed.subnet_id, floating_ip.floating_network_id)
+    fixed = fixed_ip(port, fixed_address)
+    router_id = router_between(tx, port, fixed.subnet_id, floating_ip.floating_network_id)
     other = floating_ips.holding(tx, port_id, fixed.ip_address, floating_ip.floating_network_id)
     if other is not None and other.id != floating_ip.id:
         raise FloatingIPPortAlreadyAssociated(
@@ -162,7 +173,7 @@ def _associate(
         news.shown(changed)
 
 
-def _fixed_ip(port: Port, wanted: str | None) -> ports.FixedIp:
+def fixed_ip(port: Port, wanted: str | None) -> ports.FixedIp:
     """Return the address of a port that is meant."""
     if wanted:
         found = next((ip for ip in port.fixed_ips if ip.ip_address == wanted), None)
@@ -180,7 +191,7 @@ def _fixed_ip(port: Port, wanted: str | None) -> ports.FixedIp:
     return candidates[0]
 
 
-def _router_between(tx: Transaction, port: Port, subnet_id: str, external_id: str) -> str:
+def router_between(tx: Transaction, port: Port, subnet_id: str, external_id: str) -> str:
     """Return a router between a subnet and an external network; the subnet's gateway if that is one."""
     subnet = subnets.get(tx, subnet_id)
     able = [
@@ -220,6 +231,6 @@ def _erase(tx: Transaction, news: News, floating_ip: FloatingIp) -> None:
 def remove_unused(tx: Transaction, news: News, network_id: str) -> None:
     """Remove the floating IPs of an external network that goes; NetworkInUse if one is in use."""
     for floating_ip in floating_ips.on_network(tx, network_id):
-        if floating_ip.port_id is not None:
+        if floating_ip.router_id is not None:
             raise NetworkInUse(network_id)
         _erase(tx, news, floating_ip)

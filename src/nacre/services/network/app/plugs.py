@@ -10,8 +10,9 @@ from nacre.kernel.ids import new_id
 from nacre.services.network.app import addressing, binding, macs
 from nacre.services.network.app.addressing import Wish
 from nacre.services.network.app.news import News
-from nacre.services.network.db import addresses, floating_ips, ports, standard
+from nacre.services.network.db import addresses, floating_ips, port_forwardings, ports, routers, standard
 from nacre.services.network.db.networks import Network
+from nacre.services.network.db.port_forwardings import PortForwarding
 from nacre.services.network.db.ports import DOWN, UNBOUND, Port
 from nacre.services.network.db.subnets import Subnet
 from nacre.services.network.errors import MacAddressGenerationFailure, MacAddressInUse, PortIdInUse
@@ -104,8 +105,18 @@ def remove(tx: Transaction, news: News, port: Port) -> None:
     for floating_ip in floating_ips.leading_to(tx, [port.id]):
         floating_ips.dissociate(tx, floating_ip.id)
         news.router(floating_ip.router_id or "", floating_ips.host_of(tx, floating_ip))
+    for forwarding in port_forwardings.leading_to(tx, port.id):
+        drop_forwarding(tx, news, forwarding)
     ports.delete(tx, port.id)
     binding.carry(tx, news, port, None)
+
+
+def drop_forwarding(tx: Transaction, news: News, forwarding: PortForwarding) -> None:
+    """Stop forwarding a port; with the last one its floating IP leaves the router."""
+    port_forwardings.delete(tx, forwarding.id)
+    news.router(forwarding.router_id, routers.get(tx, forwarding.router_id).host)
+    if not port_forwardings.exist_for(tx, forwarding.floatingip_id):
+        floating_ips.dissociate(tx, forwarding.floatingip_id)
 
 
 def remove_all(tx: Transaction, news: News, gone: Iterable[Port]) -> None:

@@ -98,5 +98,6 @@ def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], li
     for router in report.routers:
         if router.id in here:
             routers.record_status(tx, report.host, router.id, router.error)
-            floating_ips.record_statuses(tx, router.id, router.floating_ip_ids if router.up else ())
+            leads = router.floating_ip_ids if router.up else ()
+            floating_ips.record_statuses(tx, router.id, leads, forwarding=router.up)
     return up, down

@@ -15,7 +15,15 @@ from nacre.kernel.db import Page, Transaction
 from nacre.services.network.app import addressing, binding, limits, plugs, router_placement, routes
 from nacre.services.network.app.news import News, write
 from nacre.services.network.app.sight import reach
-from nacre.services.network.db import floating_ips, networks, ports, routers, standard, subnets
+from nacre.services.network.db import (
+    floating_ips,
+    networks,
+    port_forwardings,
+    ports,
+    routers,
+    standard,
+    subnets,
+)
 from nacre.services.network.db.ports import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from nacre.services.network.db.routers import Router
 from nacre.services.network.db.subnets import Subnet
@@ -341,9 +349,10 @@ def _find_leg(tx: Transaction, router_id: str, subnet_id: str | None, port_id: s
 
 def _refuse_if_needed(tx: Transaction, router: Router, subnet_ids: Sequence[str]) -> None:
     """Raise Conflict if floating IPs or routes need a leg on these subnets."""
-    through = floating_ips.through(tx, [router.id])
+    led_to = [fip.fixed_ip_address for fip in floating_ips.through(tx, [router.id])]
+    led_to += [each.internal_ip_address for each in port_forwardings.through(tx, [router.id])]
     for subnet in subnets.find_many(tx, subnet_ids).values():
-        if any(ip_address(fip.fixed_ip_address) in subnet.net for fip in through if fip.fixed_ip_address):
+        if any(ip_address(address) in subnet.net for address in led_to if address):
             raise RouterInterfaceInUseByFloatingIP(router.id, subnet.id)
         if any(ip_address(route["nexthop"]) in ip_network(subnet.cidr) for route in router.routes):
             raise RouterInterfaceInUseByRoute(router.id, subnet.id)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from nacre.kernel.db import Transaction
 from nacre.services.network import rpc
-from nacre.services.network.db import address_groups, dhcp, floating_ips, hosts, presences
+from nacre.services.network.db import address_groups, dhcp, floating_ips, hosts, port_forwardings, presences
 from nacre.services.network.db import networks as network_rows
 from nacre.services.network.db import ports as port_rows
 from nacre.services.network.db import routers as router_rows
@@ -188,6 +188,19 @@ def routers(tx: Transaction, ids: Collection[str], host: str) -> tuple[rpc.Route
                     id=fip.id, floating_address=fip.floating_ip_address, fixed_address=fip.fixed_ip_address
                 )
             )
+    forwarded: dict[str, list[rpc.PortForwardingSpec]] = {}
+    outside = floating_ips.addresses_of(tx, mine)
+    for each in port_forwardings.through(tx, mine):
+        forwarded.setdefault(each.router_id, []).append(
+            rpc.PortForwardingSpec(
+                id=each.id,
+                floating_address=outside[each.floatingip_id],
+                protocol="tcp" if each.protocol == "tcp" else "udp",
+                external_port=each.external_port,
+                fixed_address=each.internal_ip_address,
+                internal_port=each.internal_port,
+            )  # fmt: skip
+        )
     return tuple(
         rpc.RouterSpec(
             id=row.id, project_id=row.project_id, admin_state_up=row.admin_state_up,
@@ -197,6 +210,7 @@ def routers(tx: Transaction, ids: Collection[str], host: str) -> tuple[rpc.Route
             ),
             gateway=_gateway(legs.get(row.id, ()), subnets), enable_snat=row.enable_snat,
             floating_ips=tuple(leading.get(row.id, ())),
+            port_forwardings=tuple(forwarded.get(row.id, ())),
             routes=tuple(
                 rpc.RouteSpec(destination=route["destination"], nexthop=route["nexthop"])
                 for route in row.routes

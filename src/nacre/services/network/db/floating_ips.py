@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, or_, select
 
 from nacre.kernel.db import Page, Transaction
 from nacre.services.network.db import standard
@@ -169,6 +169,11 @@ def through(tx: Transaction, router_ids: Iterable[str]) -> list[FloatingIp]:
     return found
 
 
+def addresses_of(tx: Transaction, router_ids: Iterable[str]) -> dict[str, str]:
+    """Return the outside addresses of the floating IPs that are led through these routers, by id."""
+    return {row.id: row.floating_ip_address for row in through(tx, router_ids)}
+
+
 def holding(tx: Transaction, port_id: str, fixed_address: str, network_id: str) -> FloatingIp | None:
     """Return the floating IP of a network that leads to this very address of a port."""
     query = select(floating_ips).where(
@@ -186,10 +191,11 @@ def host_of(tx: Transaction, floating_ip: FloatingIp) -> str:
     return tx.scalar(select(routers.c.host).where(routers.c.id == floating_ip.router_id)) or ""
 
 
-def record_statuses(tx: Transaction, router_id: str, up: Iterable[str]) -> None:
-    """Note which of a router's floating IPs are led through, and which are not."""
-    mine = (floating_ips.c.router_id == router_id) & floating_ips.c.port_id.is_not(None)
-    leads = floating_ips.c.id.in_(list(up))
+def record_statuses(tx: Transaction, router_id: str, up: Iterable[str], *, forwarding: bool) -> None:
+    """Note which of a router's floating IPs are led through; those with forwarded ports are if it forwards."""
+    mine = floating_ips.c.router_id == router_id
+    forwards = floating_ips.c.port_id.is_(None) if forwarding else false()
+    leads = or_(floating_ips.c.id.in_(list(up)), forwards)
     tx.update(floating_ips, mine & leads & (floating_ips.c.status != ACTIVE), {"status": ACTIVE})
     tx.update(floating_ips, mine & ~leads & (floating_ips.c.status != DOWN), {"status": DOWN})
 
