@@ -72,6 +72,8 @@ def test_quotas(api, admin_api, member):
     api.make("networks")
     status, kind, message = api.refused("networks")
     assert (status, kind, message) == (409, "OverQuota", "Quota exceeded for resources: ['network'].")
+    low = {"quota": {"network": 0, "check_limit": True}}
+    assert refusal(admin_api.ask("PUT", f"quotas/{project}", low))[:2] == (400, "InvalidQuota")
     details = api.ask("GET", f"quotas/{project}/details.json").json["quota"]["network"]
     assert details == {"limit": 1, "used": 1, "reserved": 0}
     assert api.ask("GET", f"quotas/{project}/default").json["quota"]["network"] == 100

@@ -134,8 +134,8 @@ def test_address_groups_in_rules(api, group, admin_api, network, make_host):
         return next(each.remote_cidrs for each in rules if each.id == rule["id"])
 
     assert told() == ("198.51.100.7/32",)
-    more = {"address_group": {"addresses": ["198.51.100.8/32"]}}
-    api.ask("PUT", f"address-groups/{friends['id']}/add_addresses", more)
+    more = {"addresses": ["198.51.100.8"]}
+    assert api.ask("PUT", f"address-groups/{friends['id']}/add_addresses", more).status == 200
     host.sync()
     assert told() == ("198.51.100.7/32", "198.51.100.8/32")
     host.assert_whole()

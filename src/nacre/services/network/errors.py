@@ -127,6 +127,13 @@ class OverQuota(errors.OverQuota):
         super().__init__(f"Quota exceeded for resources: {resources!r}.")
 
 
+class InvalidQuota(errors.BadRequest):
+    def __init__(self, resource: str, limit: int, used: int) -> None:
+        super().__init__(
+            f"Quota limit {limit} for {resource} must be greater than or equal to already used {used}"
+        )
+
+
 # --- networks and segments ------------------------------------------------------------------------------
 
 

@@ -55,6 +55,7 @@ EXTENSIONS = _table(
         "port-security": ("Port security", "Whether a port may send as itself only."),
         "project-id": ("project_id", "Projects are named project_id as well as tenant_id."),
         "provider": ("Provider networks", "Of what a network is made: kind, wire and segment."),
+        "quota-check-limit": ("Checked quotas", "A limit below what is used can be refused."),
         "quota_details": ("Quota details", "How much of each limit is used."),
         "quotas": ("Quotas", "How much a project may have."),
         "rbac-address-group": ("Shared address groups", "Share address groups with projects."),

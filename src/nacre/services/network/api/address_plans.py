@@ -101,7 +101,7 @@ def delete_group(req: Request, group: GroupRow) -> None:
 
 @group_routes.put(
     "/{id}/add_addresses", policy=policy.UPDATE_ADDRESS_GROUP, load=address_plans.get_group,
-    target=rights.loaded_itself, body=SOME_ADDRESSES, envelope="address_group",
+    target=rights.loaded_itself, body=SOME_ADDRESSES,
 )  # fmt: skip
 def add_addresses(req: Request, group: GroupRow, body: Any) -> Any:
     changed = address_plans.add_addresses(req.ctx, group, body["addresses"])
@@ -110,7 +110,7 @@ def add_addresses(req: Request, group: GroupRow, body: Any) -> Any:
 
 @group_routes.put(
     "/{id}/remove_addresses", policy=policy.UPDATE_ADDRESS_GROUP, load=address_plans.get_group,
-    target=rights.loaded_itself, body=SOME_ADDRESSES, envelope="address_group",
+    target=rights.loaded_itself, body=SOME_ADDRESSES,
 )  # fmt: skip
 def remove_addresses(req: Request, group: GroupRow, body: Any) -> Any:
     changed = address_plans.remove_addresses(req.ctx, group, body["addresses"])

@@ -7,13 +7,13 @@ from typing import Any
 from nacre.kernel.context import Context
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
-from nacre.kernel.wire import Int, Object
+from nacre.kernel.wire import BOOL, Int, Object
 from nacre.services.network import policy
 from nacre.services.network.api.rights import Target
 from nacre.services.network.app import limits
 
 LIMIT = Int(-1, 2**31 - 1)
-LIMITS = Object(dict.fromkeys(limits.COUNTERS, LIMIT), unknown=None)
+LIMITS = Object({**dict.fromkeys(limits.COUNTERS, LIMIT), "check_limit": BOOL})
 
 routes = Routes("/v2.0/quotas")
 
@@ -59,8 +59,9 @@ for _details in ("/{project_id}/details", "/{project_id}/details.json"):
     body=LIMITS,
     envelope="quota",
 )
-def update(req: Request, project: Target, body: dict[str, int]) -> Any:
-    return {"quota": limits.update(req.ctx, project["project_id"], body)}
+def update(req: Request, project: Target, body: dict[str, Any]) -> Any:
+    checked = body.pop("check_limit", False)
+    return {"quota": limits.update(req.ctx, project["project_id"], body, not_below_usage=bool(checked))}
 
 
 @routes.delete("/{project_id}", policy=policy.DELETE_QUOTA, load=_of_project, target=_target)

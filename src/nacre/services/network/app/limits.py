@@ -17,7 +17,7 @@ from nacre.services.network.db import (
     subnets,
 )
 from nacre.services.network.db.tables import quotas
-from nacre.services.network.errors import OverQuota
+from nacre.services.network.errors import InvalidQuota, OverQuota
 
 COUNTERS: dict[str, Callable[[Transaction, str], int]] = {
     "network": networks.count,
@@ -61,10 +61,22 @@ def index(ctx: Context) -> dict[str, dict[str, int]]:
     return {project_id: {**ctx.config.default_quotas(), **limits} for project_id, limits in own.items()}
 
 
-def update(ctx: Context, project_id: str, changes: Mapping[str, int]) -> dict[str, int]:
-    """Set some of a project's limits."""
-    ctx.db.run(quota.set_limits, quotas, project_id, changes)
+def update(
+    ctx: Context, project_id: str, changes: Mapping[str, int], *, not_below_usage: bool = False
+) -> dict[str, int]:
+    """Set some of a project's limits; InvalidQuota if one shall not be, but is, below what is used."""
+    ctx.db.run(_update, project_id, changes, not_below_usage)
     return show(ctx, project_id)
+
+
+def _update(tx: Transaction, project_id: str, changes: Mapping[str, int], not_below_usage: bool) -> None:
+    quota.lock(tx, quotas, project_id)
+    if not_below_usage:
+        for resource, limit in changes.items():
+            used = COUNTERS[resource](tx, project_id)
+            if 0 <= limit < used:
+                raise InvalidQuota(resource, limit, used)
+    quota.set_limits(tx, quotas, project_id, changes)
 
 
 def reset(ctx: Context, project_id: str) -> None:
