@@ -6,7 +6,7 @@ TUNNEL_OVERHEAD = {"vxlan": 50}
 """Bytes that an IPv4 VXLAN adds to a packet (RFC 7348): outer Ethernet, IP, UDP and VXLAN headers."""
 
 
-class NetworkOptions(Options):
+class NetworkOptions(Options, frozen=True, kw_only=True):
     """What an operator may choose.
 
     physical_networks    wires that hosts are attached to, by the name that agents report

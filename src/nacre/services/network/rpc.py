@@ -61,12 +61,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 # --- networks ---------------------------------------------------------------------------------------
 
 
-class HostRoute(Message):
+class HostRoute(Message, frozen=True, kw_only=True):
     destination: str
     nexthop: str
 
 
-class SubnetSpec(Message):
+class SubnetSpec(Message, frozen=True, kw_only=True):
     """A range of addresses on a network."""
 
     id: str
@@ -80,12 +80,12 @@ class SubnetSpec(Message):
     ipv6_address_mode: Literal["slaac", "dhcpv6-stateful", "dhcpv6-stateless"] | None = None
 
 
-class FixedIp(Message):
+class FixedIp(Message, frozen=True, kw_only=True):
     subnet_id: str
     ip_address: str
 
 
-class DhcpPortSpec(Message):
+class DhcpPortSpec(Message, frozen=True, kw_only=True):
     """The port of the DHCP server, on the host that runs it."""
 
     id: str
@@ -93,7 +93,7 @@ class DhcpPortSpec(Message):
     fixed_ips: tuple[FixedIp, ...]
 
 
-class NetworkSpec(Message):
+class NetworkSpec(Message, frozen=True, kw_only=True):
     """A network as one host needs it.
 
     `dhcp` is set only where this host runs DHCP (and metadata, where no router serves the network) for it.
@@ -118,14 +118,14 @@ class NetworkSpec(Message):
 # --- ports ------------------------------------------------------------------------------------------
 
 
-class AddressPair(Message):
+class AddressPair(Message, frozen=True, kw_only=True):
     """A further address that a port may use; `mac` empty means the port's own, `ip_address` may be a CIDR."""
 
     ip_address: str
     mac: str = ""
 
 
-class PortSpec(Message):
+class PortSpec(Message, frozen=True, kw_only=True):
     """A guest's port on this host.  Its interface is named `tap_name(id)`; who plugs first makes it."""
 
     id: str
@@ -142,7 +142,7 @@ class PortSpec(Message):
     mtu: int = 1500
 
 
-class DhcpOption(Message):
+class DhcpOption(Message, frozen=True, kw_only=True):
     """An extra DHCP option: `name` is a dnsmasq name (`tftp-server`) or a number."""
 
     name: str
@@ -150,7 +150,7 @@ class DhcpOption(Message):
     ip_version: Literal[4, 6] = 4
 
 
-class NeighbourSpec(Message):
+class NeighbourSpec(Message, frozen=True, kw_only=True):
     """A port somewhere in the cloud, as others on its networks or in its groups' rules see it.
 
     `id` is the port's.  `device_id` and `project_id` are for the metadata proxy: whoever asks from
@@ -174,7 +174,7 @@ class NeighbourSpec(Message):
 # --- security groups --------------------------------------------------------------------------------
 
 
-class SecurityGroupRuleSpec(Message):
+class SecurityGroupRuleSpec(Message, frozen=True, kw_only=True):
     """What one rule lets pass.
 
     `protocol` is None for any, a name (`tcp`, `udp`, `icmp`, `ipv6-icmp`, …) or a number as text.
@@ -194,7 +194,7 @@ class SecurityGroupRuleSpec(Message):
     remote_cidrs: tuple[str, ...] | None = None
 
 
-class SecurityGroupSpec(Message):
+class SecurityGroupSpec(Message, frozen=True, kw_only=True):
     """A group's rules.  Who its members are is said by `NeighbourSpec.security_group_ids`."""
 
     id: str
@@ -205,7 +205,7 @@ class SecurityGroupSpec(Message):
 # --- routers ----------------------------------------------------------------------------------------
 
 
-class RouterInterfaceSpec(Message):
+class RouterInterfaceSpec(Message, frozen=True, kw_only=True):
     """A leg of a router; `addresses` carry their prefix: `10.0.0.1/24`."""
 
     port_id: str
@@ -214,7 +214,7 @@ class RouterInterfaceSpec(Message):
     addresses: tuple[str, ...]
 
 
-class RouterGatewaySpec(Message):
+class RouterGatewaySpec(Message, frozen=True, kw_only=True):
     """The leg of a router on an external network; `gateway_ips` are its next hops, one per IP version."""
 
     port_id: str
@@ -224,13 +224,13 @@ class RouterGatewaySpec(Message):
     gateway_ips: tuple[str, ...] = ()
 
 
-class FloatingIpSpec(Message):
+class FloatingIpSpec(Message, frozen=True, kw_only=True):
     id: str
     floating_address: str
     fixed_address: str
 
 
-class PortForwardingSpec(Message):
+class PortForwardingSpec(Message, frozen=True, kw_only=True):
     """One port of a floating address, led to one port of a fixed one."""
 
     id: str
@@ -241,12 +241,12 @@ class PortForwardingSpec(Message):
     internal_port: int
 
 
-class RouteSpec(Message):
+class RouteSpec(Message, frozen=True, kw_only=True):
     destination: str
     nexthop: str
 
 
-class RouterSpec(Message):
+class RouterSpec(Message, frozen=True, kw_only=True):
     """A router that runs on this host."""
 
     id: str
@@ -263,7 +263,7 @@ class RouterSpec(Message):
 # --- the view of one host ---------------------------------------------------------------------------
 
 
-class Removed(Message):
+class Removed(Message, frozen=True, kw_only=True):
     """Ids of rows that left the view since the revision asked for; empty when the answer is full."""
 
     networks: tuple[str, ...] = ()
@@ -273,14 +273,14 @@ class Removed(Message):
     neighbours: tuple[str, ...] = ()
 
 
-class HostChangesRequest(Message):
+class HostChangesRequest(Message, frozen=True, kw_only=True):
     """What changed for this host since a revision?  `since_revision` 0 asks for the full view."""
 
     host: str
     since_revision: int = 0
 
 
-class HostChanges(Message):
+class HostChanges(Message, frozen=True, kw_only=True):
     """Rows that changed, as they are now.  `revision` is what to ask from next time."""
 
     revision: int
@@ -296,7 +296,7 @@ class HostChanges(Message):
 # --- reports ----------------------------------------------------------------------------------------
 
 
-class PortStatus(Message):
+class PortStatus(Message, frozen=True, kw_only=True):
     """Is the port wired on this host?  `error` is for the operator, empty when all is well."""
 
     id: str
@@ -304,7 +304,7 @@ class PortStatus(Message):
     error: str = ""
 
 
-class RouterStatus(Message):
+class RouterStatus(Message, frozen=True, kw_only=True):
     """Does the router run here, and which of its floating IPs are led through?"""
 
     id: str
@@ -313,7 +313,7 @@ class RouterStatus(Message):
     error: str = ""
 
 
-class PortReport(Message):
+class PortReport(Message, frozen=True, kw_only=True):
     """What became true on a host.  `revision` is the view's that the agent had applied then.
 
     `ports` also tells of the ports of routers and DHCP servers.  Changes are reported at once, and everything
@@ -326,14 +326,14 @@ class PortReport(Message):
     routers: tuple[RouterStatus, ...] = ()
 
 
-class MissingFacility(Message):
+class MissingFacility(Message, frozen=True, kw_only=True):
     """Something that this machine's kernel or packages lack, and what does not work for want of it."""
 
     name: str
     consequence: str
 
 
-class HostReport(Message):
+class HostReport(Message, frozen=True, kw_only=True):
     """A heartbeat.  `capabilities` are words: `vxlan`, `vlan`, `security-groups`, `dhcp`, `metadata` …"""
 
     host: str
@@ -352,7 +352,7 @@ class HostReport(Message):
     errors: tuple[str, ...] = ()
 
 
-class Wake(Message):
+class Wake(Message, frozen=True, kw_only=True):
     """Look again.  `revision`, if the sender knows it, lets an agent that is further ahead stay asleep."""
 
     revision: int | None = None
