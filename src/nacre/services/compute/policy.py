@@ -192,6 +192,24 @@ AUDIT_LOG_LIST = _rule("os-instance-usage-audit-log:list", ADMIN, "List usage au
 AUDIT_LOG_SHOW = _rule("os-instance-usage-audit-log:show", ADMIN, "Show the usage audits before a moment.")
 CONSOLE_TOKENS = _rule("os-console-auth-tokens", ADMIN, "See what a console token opens.")
 
+# what is passed on to other services, for clients of old
+SECURITY_GROUPS_INDEX = _rule("os-security-groups:get", READER, "List security groups.")
+SECURITY_GROUPS_SHOW = _rule("os-security-groups:show", READER, "Show a security group.")
+SECURITY_GROUPS_CREATE = _rule("os-security-groups:create", MEMBER, "Create a security group.")
+SECURITY_GROUPS_UPDATE = _rule("os-security-groups:update", MEMBER, "Change a security group.")
+SECURITY_GROUPS_DELETE = _rule("os-security-groups:delete", MEMBER, "Delete a security group.")
+SECURITY_GROUP_RULES_CREATE = _rule("os-security-groups:rule:create", MEMBER, "Add a rule to a group.")
+SECURITY_GROUP_RULES_DELETE = _rule("os-security-groups:rule:delete", MEMBER, "Remove a rule from a group.")
+FLOATING_IPS_LIST = _rule("os-floating-ips:list", READER, "List floating IPs.")
+FLOATING_IPS_SHOW = _rule("os-floating-ips:show", READER, "Show a floating IP.")
+FLOATING_IPS_CREATE = _rule("os-floating-ips:create", MEMBER, "Take a floating IP.")
+FLOATING_IPS_DELETE = _rule("os-floating-ips:delete", MEMBER, "Give a floating IP back.")
+FLOATING_IPS_ADD = _rule("os-floating-ips:add", MEMBER, "Have a floating IP lead to a server.")
+FLOATING_IPS_REMOVE = _rule("os-floating-ips:remove", MEMBER, "Have a floating IP lead there no longer.")
+FLOATING_IP_POOLS = _rule("os-floating-ip-pools", ANYBODY, "List where floating IPs are taken from.")
+TENANT_NETWORKS_LIST = _rule("os-tenant-networks:list", READER, "List the networks of a project.")
+TENANT_NETWORKS_SHOW = _rule("os-tenant-networks:show", READER, "Show a network of a project.")
+
 EXTENSIONS = _rule("extensions", ANYBODY, "List the extensions of old.")
 
 RULES: tuple[Rule, ...] = tuple(_rules)

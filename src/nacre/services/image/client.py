@@ -8,6 +8,7 @@ user's context first that the user may use the image.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -45,6 +46,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     min_disk: int = 0
     min_ram: int = 0
     tags: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
     properties: dict[str, str] = {}
 
 
@@ -61,6 +64,26 @@ class Ticket(msgspec.Struct, frozen=True):
 def get(ctx: Context, image_id: str) -> Image:
     """Return an image that the context may see; NotFound otherwise."""
     return _image(ctx.call(SERVICE, "GET", f"/v2/images/{_safe(image_id)}").json())
+
+
+def index(ctx: Context, query: Mapping[str, Any]) -> list[Image]:
+    """Return one page of the images that the context may see; the query is the image API's own."""
+    return [_image(row) for row in ctx.call(SERVICE, "GET", "/v2/images", query=dict(query)).json()["images"]]
+
+
+def set_properties(ctx: Context, image: Image, wanted: Mapping[str, str]) -> Image:
+    """Make these an image's only properties; what the image service keeps itself is not among them."""
+    gone = [{"op": "remove", "path": _pointer(key)} for key in image.properties if key not in wanted]
+    set_ = [
+        {"op": "add", "path": _pointer(key), "value": value}
+        for key, value in wanted.items()
+        if image.properties.get(key) != value
+    ]
+    if not gone and not set_:
+        return image
+    headers = {"content-type": "application/openstack-images-v2.1-json-patch"}
+    path = f"/v2/images/{_safe(image.id)}"
+    return _image(ctx.call(SERVICE, "PATCH", path, body=[*gone, *set_], headers=headers).json())
 
 
 def create(
@@ -128,6 +151,11 @@ def _ticket(ctx: Context, image_id: str, operation: str) -> Ticket:
 def _image(body: dict[str, Any]) -> Image:
     properties = {key: value for key, value in body.items() if key not in ATTRIBUTES}
     return msgspec.convert({**body, "properties": properties}, Image)
+
+
+def _pointer(key: str) -> str:
+    """Name a property as JSON Pointer does (RFC 6901)."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _safe(image_id: str) -> str:

@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 
 from nacre.kernel import errors
+from nacre.kernel.client import Reply
 from nacre.kernel.context import Context
+from nacre.kernel.ids import is_uuid_like
 
 SERVICE = "network"
 SERVER_OWNER = "compute:"
@@ -197,9 +199,14 @@ def get_port(ctx: Context, port_id: str) -> Port:
     return _port(ctx.call(SERVICE, "GET", f"/v2.0/ports/{port_id}").json())
 
 
-def list_ports(ctx: Context, device_ids: Iterable[str]) -> list[Port]:
-    """Return the ports of these servers, in one query for a hundred of them; sorted by age."""
+def list_ports(ctx: Context, device_ids: Iterable[str], *, project_id: str | None = None) -> list[Port]:
+    """Return the ports of these servers, in one query for a hundred of them; sorted by age.
+
+    Users may write any `device_id` on their own ports: who asks as the service names the servers' project.
+    """
     query = {"sort_key": "created_at"}
+    if project_id is not None:
+        query["project_id"] = project_id
     return [msgspec.convert(row, Port) for row in _batched(ctx, "ports", "device_id", device_ids, query)]
 
 
@@ -337,7 +344,105 @@ def list_floating_ips(ctx: Context, port_ids: Iterable[str]) -> list[FloatingIp]
     return [msgspec.convert(row, FloatingIp) for row in _batched(ctx, "floatingips", "port_id", port_ids)]
 
 
+# --- what compute's API of old passes on (the user's own context) -----------------------------------
+
+
+def visible_networks(ctx: Context, *, external: bool = False) -> list[Network]:
+    """Return all networks that the caller may see, or the external ones among them."""
+    query = {"router:external": "true"} if external else None
+    rows = ctx.call(SERVICE, "GET", "/v2.0/networks", query=query).json()["networks"]
+    return [msgspec.convert(row, Network) for row in rows]
+
+
+def project_security_groups(ctx: Context, project_id: str) -> list[dict[str, Any]]:
+    """Return a project's security groups whole, as the API shows them."""
+    query = {"project_id": project_id}
+    rows: list[dict[str, Any]] = ctx.call(SERVICE, "GET", "/v2.0/security-groups", query=query).json()[
+        "security_groups"
+    ]
+    return rows
+
+
+def create_security_group(ctx: Context, name: str, description: str) -> dict[str, Any]:
+    """Make a security group; return it whole."""
+    body = {"security_group": {"name": name, "description": description}}
+    return _of(ctx.call(SERVICE, "POST", "/v2.0/security-groups", body=body), "security_group")
+
+
+def update_security_group(ctx: Context, group_id: str, changes: dict[str, str]) -> dict[str, Any]:
+    """Change a security group's name or description; return it whole."""
+    path = f"/v2.0/security-groups/{_safe(group_id)}"
+    return _of(ctx.call(SERVICE, "PUT", path, body={"security_group": changes}), "security_group")
+
+
+def delete_security_group(ctx: Context, group_id: str) -> None:
+    """Delete a security group; Conflict while a port has it."""
+    ctx.call(SERVICE, "DELETE", f"/v2.0/security-groups/{_safe(group_id)}")
+
+
+def create_security_group_rule(ctx: Context, rule: dict[str, Any]) -> dict[str, Any]:
+    """Add a rule to a security group; return it."""
+    path, body = "/v2.0/security-group-rules", {"security_group_rule": rule}
+    return _of(ctx.call(SERVICE, "POST", path, body=body), "security_group_rule")
+
+
+def delete_security_group_rule(ctx: Context, rule_id: str) -> None:
+    """Remove a rule."""
+    ctx.call(SERVICE, "DELETE", f"/v2.0/security-group-rules/{_safe(rule_id)}")
+
+
+def project_floating_ips(ctx: Context, project_id: str, *, address: str | None = None) -> list[FloatingIp]:
+    """Return a project's floating IPs, or the one with an address."""
+    query = {"project_id": project_id} | ({"floating_ip_address": address} if address else {})
+    rows = ctx.call(SERVICE, "GET", "/v2.0/floatingips", query=query).json()["floatingips"]
+    return [msgspec.convert(row, FloatingIp) for row in rows]
+
+
+def get_floating_ip(ctx: Context, floating_ip_id: str) -> FloatingIp:
+    """Return a floating IP."""
+    reply = ctx.call(SERVICE, "GET", f"/v2.0/floatingips/{_safe(floating_ip_id)}")
+    return msgspec.convert(_of(reply, "floatingip"), FloatingIp)
+
+
+def create_floating_ip(ctx: Context, network_id: str) -> FloatingIp:
+    """Take a free address of an external network."""
+    body = {"floatingip": {"floating_network_id": network_id}}
+    return msgspec.convert(
+        _of(ctx.call(SERVICE, "POST", "/v2.0/floatingips", body=body), "floatingip"), FloatingIp
+    )
+
+
+def lead_floating_ip(
+    ctx: Context, floating_ip_id: str, port_id: str | None, fixed_ip: str | None
+) -> FloatingIp:
+    """Have a floating IP lead to one of a port's addresses, or nowhere."""
+    path, body = (
+        f"/v2.0/floatingips/{_safe(floating_ip_id)}",
+        {"port_id": port_id, "fixed_ip_address": fixed_ip},
+    )
+    return msgspec.convert(
+        _of(ctx.call(SERVICE, "PUT", path, body={"floatingip": body}), "floatingip"), FloatingIp
+    )
+
+
+def delete_floating_ip(ctx: Context, floating_ip_id: str) -> None:
+    """Give a floating IP back."""
+    ctx.call(SERVICE, "DELETE", f"/v2.0/floatingips/{_safe(floating_ip_id)}")
+
+
 # --- how ------------------------------------------------------------------------------------------
+
+
+def _of(reply: Reply, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = reply.json()[key]
+    return found
+
+
+def _safe(id: str) -> str:
+    """Return an id that can stand in a path; what cannot be an id names nothing."""
+    if not is_uuid_like(id):
+        raise errors.NotFound(f"There is nothing with the id {id[:40]!r}.")
+    return id
 
 
 def _port(body: dict[str, Any]) -> Port:

@@ -12,7 +12,8 @@ from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import server_views
 from nacre.services.compute.api.checks import IPV4, IPV6, TAG
-from nacre.services.compute.app import interfaces, servers
+from nacre.services.compute.api.security_groups import shown
+from nacre.services.compute.app import interfaces, security_groups, servers
 from nacre.services.compute.db.nics import Nic
 from nacre.services.compute.db.servers import Server
 from nacre.services.network.client import Port
@@ -106,41 +107,11 @@ def detach(req: Request, server: Server, port_id: str) -> None:
 # --- security groups --------------------------------------------------------------------------------
 
 
-def _rule(rule: dict[str, Any], names: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Show a rule as the API of old did, which knew only what comes in."""
-    remote = names.get(rule["remote_group_id"] or "")
-    prefix = rule["remote_ip_prefix"] or ("::/0" if rule["ethertype"] == "IPv6" else "0.0.0.0/0")
-    return {
-        "id": rule["id"],
-        "parent_group_id": rule["security_group_id"],
-        "ip_protocol": rule["protocol"],
-        "from_port": rule["port_range_min"],
-        "to_port": rule["port_range_max"],
-        "group": {"name": remote["name"], "tenant_id": remote["project_id"]} if remote else {},
-        "ip_range": {} if rule["remote_group_id"] else {"cidr": prefix},
-    }
-
-
 @routes.get("/os-security-groups", policy=rules.GROUPS_OF_SERVER, load=servers.get)
 def index_groups(req: Request, server: Server) -> dict[str, Any]:
     found = interfaces.security_groups(req.ctx, server)
-    names = {group["id"]: group for group in found}
-    return {
-        "security_groups": [
-            {
-                "id": group["id"],
-                "name": group["name"],
-                "description": group["description"],
-                "tenant_id": group["project_id"],
-                "rules": [
-                    _rule(rule, names)
-                    for rule in group["security_group_rules"]
-                    if rule["direction"] == "ingress"
-                ],
-            }
-            for group in found
-        ]
-    }
+    remotes = security_groups.remotes(req.ctx.as_service(), found)
+    return {"security_groups": [shown(group, remotes) for group in found]}
 
 
 @routes.action("addSecurityGroup", path="/action", policy=rules.GROUPS_ADD, load=servers.get, status=202,

@@ -51,6 +51,14 @@ def by_port(tx: Transaction, port_id: str) -> Nic | None:
     return tx.find(_ALL.where(server_nics.c.port_id == port_id), Nic)
 
 
+def by_ports(tx: Transaction, port_ids: Collection[str]) -> dict[str, Nic]:
+    """Return the network cards of those of these ports that servers have."""
+    if not port_ids:
+        return {}
+    found = tx.all(_ALL.where(server_nics.c.port_id.in_(list(port_ids))), Nic)
+    return {nic.port_id: nic for nic in found}
+
+
 def replace(tx: Transaction, server_id: str, nics: Collection[Nic]) -> None:
     """Make these the server's only network cards."""
     tx.delete(server_nics, server_nics.c.server_id == server_id)
