@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from nacre.kernel.clock import isoformat
@@ -32,7 +32,6 @@ PREFIX_LENGTH = Int(0, 128)
 MODE_NAMES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
 FIXED_IP = Object({"subnet_id": UUID, "ip_address": IP})
 FIXED_IPS = Nullable(Each(FIXED_IP, maximum=100))
-ROUTE = Object({"destination": Str(1, 64), "nexthop": IP}, required=("destination", "nexthop"))
 
 
 class AsList:
@@ -49,7 +48,13 @@ class AsList:
 
 
 class Cidr:
-    """An IP range as it was written; a lone address is a range of one."""
+    """An IP range as it was written; a lone address is a range of one.
+
+    `exact` refuses host bits, with the range that was probably meant.
+    """
+
+    def __init__(self, *, exact: bool = False) -> None:
+        self.exact = exact
 
     def __call__(self, value: Any) -> str:
         try:
@@ -58,12 +63,17 @@ class Cidr:
             net = ip_network(value, strict=False)
         except ValueError:
             raise CheckFailed(f"'{value}' is not a valid IP subnet", value=value) from None
+        if self.exact and ip_address(value.partition("/")[0]) != net.network_address:
+            raise CheckFailed(
+                f"'{value}' isn't a recognized IP subnet cidr, '{net}' is recommended", value=value
+            )
         return value if "/" in value else str(net)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "cidr"}
 
 
+ROUTE = Object({"destination": Cidr(), "nexthop": IP}, required=("destination", "nexthop"))
 ADDRESS_OR_RANGE = OneOf(IP, Cidr())
 
 

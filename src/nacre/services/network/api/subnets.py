@@ -53,7 +53,7 @@ class Subnet(Tagged):
     name = field(CREATE, UPDATE, SHOW, FILTER, SORT, check=TEXT, default="")
     network_id = field(CREATE, SHOW, FILTER, SORT, check=UUID, required=True)
     ip_version = field(CREATE, SHOW, FILTER, SORT, check=IpVersion(), required=True)
-    cidr = field(CREATE, SHOW, FILTER, SORT, check=Nullable(Cidr()))
+    cidr = field(CREATE, SHOW, FILTER, SORT, check=Nullable(Cidr(exact=True)))
     subnetpool_id = field(CREATE, SHOW, FILTER, check=Nullable(UUID))
     use_default_subnetpool = field(CREATE, check=BOOL, default=False)
     prefixlen = field(CREATE, check=Nullable(PREFIX_LENGTH))

@@ -13,7 +13,7 @@ from typing import Any
 
 from nacre.kernel import errors
 from nacre.kernel.context import Context
-from nacre.kernel.db import Page
+from nacre.kernel.db import Page, Sort
 from nacre.kernel.http.pagination import page as read_page
 from nacre.kernel.http.request import Request
 from nacre.kernel.policy import Rule
@@ -61,9 +61,11 @@ def may_list(req: Request, rule: Rule) -> bool:
 def _page(req: Request, resource: type[Resource]) -> Page:
     maximum = req.ctx.config.maximum_page or None
     asked = read_page(req, resource, maximum=maximum)
-    if asked.limit == 0:  # compat: no limit at all (neutron, api_common.get_limit_and_marker)
-        asked = Page(None, asked.marker, asked.sort, asked.offset, asked.backwards)
-    return asked
+    sort = tuple(
+        Sort("project_id", each.direction) if each.key == "tenant_id" else each for each in asked.sort
+    )
+    # compat: a limit of 0 is no limit at all (neutron, api_common.get_limit_and_marker).
+    return Page(asked.limit or None, asked.marker, sort, asked.offset, asked.backwards)
 
 
 def _links(req: Request, asked: Page, found: Sequence[Any]) -> list[dict[str, str]]:

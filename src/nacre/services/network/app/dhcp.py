@@ -4,7 +4,6 @@ The server has a port like any other, with an address on each subnet that wants 
 left for it, or no host can do it, the reconciler tries again; a guest's port is never refused for that.
 """
 
-from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.network.app import addressing, placement, plugs
 from nacre.services.network.app.news import News
@@ -112,17 +111,14 @@ def _wanted_subnets(tx: Transaction, network_id: str) -> list[str]:
     return [subnet.id for subnet in subnets.of_network(tx, network_id) if subnet.enable_dhcp]
 
 
-def repair(tx: Transaction, news: News, network_id: str) -> None:
-    """Place what has no place, and plug what has no port.  May run twice."""
+def repair(tx: Transaction, news: News, network_id: str) -> bool:
+    """Place what has no place, and plug what has no port; tells whether all is well now.  May run twice."""
     found = networks.find_many(tx, [network_id]).get(network_id)
     if found is None:
-        return
+        return True
     ensure(tx, news, found)
     for server in dhcp.of_network(tx, network_id):
         if server.port_id is None:
             _plug(tx, news, found, server.host)
-
-
-def networks_on(ctx: Context, host: str) -> list[str]:
-    """Return the networks for which a host runs DHCP."""
-    return [server.network_id for server in ctx.db.read(dhcp.on_host, host)]
+    servers = dhcp.of_network(tx, network_id)
+    return bool(servers) and all(server.port_id for server in servers)

@@ -8,6 +8,7 @@ their owner removes them.
 from collections.abc import Sequence
 from typing import Any
 
+from nacre.kernel import events
 from nacre.kernel.context import Context
 from nacre.kernel.db import Page, Transaction
 from nacre.services.network.app import addressing, binding, dhcp, limits, plugs, security_groups
@@ -30,6 +31,8 @@ from nacre.services.network.errors import (
     ServicePortInUse,
 )
 
+PORT_DELETED = "network.port.deleted"
+SERVERS = "compute:"
 PROTECTED = (*ports.ROUTER_OWNERS, ports.FLOATING_IP)
 STORED = (
     "name", "description", "admin_state_up", "device_id", "device_owner", "port_security_enabled",
@@ -222,8 +225,10 @@ def _drop_floating_ips(tx: Transaction, news: News, before: Port, after: Port) -
 
 
 def delete(ctx: Context, port: Port, *, expected: int | None = None) -> None:
-    """Delete a port, unless a router or floating IP lives by it."""
+    """Delete a port, unless a router or floating IP lives by it; tell compute if a server had it."""
     write(ctx, _delete, port.id, expected)
+    if port.device_owner.startswith(SERVERS):
+        events.publish(ctx, PORT_DELETED, {"port_id": port.id, "device_id": port.device_id})
 
 
 def _delete(tx: Transaction, news: News, port_id: str, expected: int | None) -> None:

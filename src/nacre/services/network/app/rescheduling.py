@@ -4,6 +4,7 @@ Nothing is taken from a silent host unless another can have it: a host that only
 move packets.  Every thing is moved in a transaction of its own, so a turn that dies half-way has done half.
 """
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from nacre.kernel.context import Context
@@ -18,22 +19,24 @@ from nacre.services.network.db.hosts import DHCP_AGENT, L3_AGENT
 
 def place_homeless(ctx: Context) -> tuple[int, int]:
     """Place networks without DHCP and routers without a host; returns (found, healed)."""
-    unserved = ctx.db.read(dhcp_rows.unserved)
-    unserved += [server.network_id for server in ctx.db.read(dhcp_rows.portless)]
-    for network_id in dict.fromkeys(unserved):
-        write(ctx, dhcp.repair, network_id)
-    homeless = [router_id for router_id in ctx.db.read(routers.homeless) if ctx.db.read(_has_legs, router_id)]
-    for router_id in homeless:
-        write(ctx, router_placement.settle, router_id)
-    left = len(ctx.db.read(dhcp_rows.unserved)) + sum(
-        not ctx.db.read(routers.get, router_id).host for router_id in homeless
-    )
-    found = len(set(unserved)) + len(homeless)
-    return found, max(found - left, 0)
+    found = healed = 0
+    for list_some, repair in (
+        (dhcp_rows.unserved, dhcp.repair),
+        (dhcp_rows.portless, dhcp.repair),
+        (routers.homeless, router_placement.repair),
+    ):
+        for id in _each(ctx, list_some):
+            found += 1
+            healed += write(ctx, repair, id)
+    return found, healed
 
 
-def _has_legs(tx: Transaction, router_id: str) -> bool:
-    return bool(ports.with_device(tx, router_id, *ports.ROUTER_OWNERS))
+def _each(ctx: Context, list_some: Callable[..., list[str]]) -> Iterator[str]:
+    """Walk over a list page by page; what cannot be helped does not hide what comes behind it."""
+    after = ""
+    while some := ctx.db.read(list_some, after=after):
+        yield from some
+        after = some[-1]
 
 
 def leave_dead_hosts(ctx: Context) -> tuple[int, int]:

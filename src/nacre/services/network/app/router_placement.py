@@ -35,6 +35,12 @@ def settle(tx: Transaction, news: News, router_id: str, *, leave: str = "") -> N
         _place_leg(tx, news, leg, host, carried[leg.network_id])
 
 
+def repair(tx: Transaction, news: News, router_id: str) -> bool:
+    """Place a router that runs nowhere; tells whether it could be.  May run twice."""
+    settle(tx, news, router_id)
+    return bool(routers.get(tx, router_id).host)
+
+
 def move(tx: Transaction, news: News, router_id: str, host: str) -> None:
     """Let a router run on a host of the operator's choice."""
     router = routers.get(tx, router_id)

@@ -237,6 +237,10 @@ def _add_subnet(tx: Transaction, news: News, router: Router, subnet: Subnet) -> 
             f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
             "Neutron Router"
         )
+    if reach(news.ctx) is not None and subnet.project_id != news.ctx.project_id:
+        raise refusal(
+            f"Cannot add interface to router because subnet {subnet.id} is not owned by project making the request"
+        )
     legs = _legs(tx, router.id)
     _refuse_overlap(tx, [subnet], legs)
     wish = {"subnet_id": subnet.id, "ip_address": subnet.gateway_ip}

@@ -20,8 +20,10 @@ from nacre.services.network.db.security_groups import Rule
 from nacre.services.network.db.subnets import Subnet
 
 
-def networks(tx: Transaction, ids: Collection[str], host: str) -> tuple[rpc.NetworkSpec, ...]:
-    """Describe networks to a host that carries them."""
+def networks(
+    tx: Transaction, ids: Collection[str], host: str, dns_domain: str
+) -> tuple[rpc.NetworkSpec, ...]:
+    """Describe networks to a host that carries them; `dns_domain` is for those that name none."""
     rows = network_rows.find_many(tx, ids)
     subnets: dict[str, list[rpc.SubnetSpec]] = {}
     for subnet in subnet_rows.of_networks(tx, rows):
@@ -37,7 +39,7 @@ def networks(tx: Transaction, ids: Collection[str], host: str) -> tuple[rpc.Netw
         rpc.NetworkSpec(
             id=row.id, project_id=row.project_id, kind=row.kind, segmentation_id=row.segmentation_id,  # type: ignore[arg-type]
             physical_network=row.physical_network, mtu=row.mtu, external=row.external,
-            admin_state_up=row.admin_state_up, dns_domain=row.dns_domain,
+            admin_state_up=row.admin_state_up, dns_domain=row.dns_domain or dns_domain,
             subnets=tuple(subnets.get(row.id, ())), tunnel_peers=peers.get(row.id, ()),
             dhcp=_dhcp_port(server_ports.get(servers.get(row.id, ""))),
         )

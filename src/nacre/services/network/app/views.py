@@ -64,11 +64,41 @@ class Rows(msgspec.Struct):
 
 
 def answer(ctx: Context, request: rpc.HostChangesRequest) -> rpc.HostChanges:
-    """Return what changed for a host since a revision."""
+    """Return what changed for a host since a revision.
+
+    Noting what the host looks at is one short transaction, and is left out where nothing is new; reading
+    the answer is another.  What changes in between is in this answer, and in the next one too.
+    """
+    host, since = request.host, request.since_revision
     if ctx.db.read(changes.is_open):
         ctx.db.run(changes.stamp)
-    reply = ctx.db.read(_steady_answer, request.host, request.since_revision)
-    return reply or ctx.db.run(_answer, request.host, request.since_revision)
+    if not ctx.db.read(_is_steady, host, since):
+        ctx.db.run(_note_scopes, host, since)
+    return ctx.db.read(_answer, host, since, ctx.config.dns_domain)
+
+
+def _is_steady(tx: Transaction, host: str, since: int) -> bool:
+    """Tell whether a host looks at the scopes that it was told of, and at nothing else."""
+    present = {(each.scope, each.scope_id) for each in changes.told(tx, host) if each.parted is None}
+    return since > 0 and present == _view(tx, host).scopes()
+
+
+def _note_scopes(tx: Transaction, host: str, since: int) -> None:
+    """Note from which revision on a host looks at what."""
+    changes.stamp(tx)
+    revision, scopes = changes.log(tx).revision, _view(tx, host).scopes()
+    known = {(each.scope, each.scope_id) for each in changes.told(tx, host) if each.parted is None}
+    changes.tell(tx, host, sorted(scopes - known), revision)
+    changes.part(tx, host, sorted(known - scopes), revision)
+    changes.forget_parted(tx, host, since)
+
+
+def _answer(tx: Transaction, host: str, since: int, dns_domain: str) -> rpc.HostChanges:
+    log, view = changes.log(tx), _view(tx, host)
+    if since == 0 or not log.floor <= since <= log.revision:
+        return _whole(tx, view, log.revision, dns_domain)
+    told = changes.told(tx, host)
+    return _read(tx, view, _rows(tx, told, since), log.revision, dns_domain)
 
 
 def _view(tx: Transaction, host: str) -> View:
@@ -86,40 +116,13 @@ def _view(tx: Transaction, host: str) -> View:
     )
 
 
-def _steady_answer(tx: Transaction, host: str, since: int) -> rpc.HostChanges | None:
-    """Answer without writing, where the host's scopes are what it was told they are; else None."""
-    log, view = changes.log(tx), _view(tx, host)
-    told = changes.told(tx, host)
-    if since == 0 or not log.floor <= since <= log.revision:
-        return None
-    if {(each.scope, each.scope_id) for each in told if each.parted is None} != view.scopes():
-        return None
-    return _changes(tx, view, told, since, log.revision)
-
-
-def _answer(tx: Transaction, host: str, since: int) -> rpc.HostChanges:
-    """Note what the host looks at from now on, and answer."""
-    changes.stamp(tx)
-    log, view = changes.log(tx), _view(tx, host)
-    full = since == 0 or not log.floor <= since <= log.revision
-    told = changes.told(tx, host)
-    known = {(each.scope, each.scope_id) for each in told if each.parted is None}
-    scopes = view.scopes()
-    changes.tell(tx, host, sorted(scopes - known), log.revision)
-    changes.part(tx, host, sorted(known - scopes), log.revision)
-    changes.forget_parted(tx, host, since)
-    if full:
-        return _whole(tx, view, log.revision)
-    return _changes(tx, view, changes.told(tx, host), since, log.revision)
-
-
-def _whole(tx: Transaction, view: View, revision: int) -> rpc.HostChanges:
+def _whole(tx: Transaction, view: View, revision: int, dns_domain: str) -> rpc.HostChanges:
     """Return everything that a host must know."""
     neighbours = ports.neighbours(tx, network_ids=view.wide_networks, group_ids=view.remote_groups)
     return rpc.HostChanges(
         revision=revision,
         full=True,
-        networks=specs.networks(tx, view.networks, view.host),
+        networks=specs.networks(tx, view.networks, view.host, dns_domain),
         ports=specs.ports(tx, ports.bound_to(tx, view.host)),
         routers=specs.routers(tx, routers.on_host(tx, view.host), view.host),
         security_groups=specs.security_groups(tx, view.groups),
@@ -127,10 +130,8 @@ def _whole(tx: Transaction, view: View, revision: int) -> rpc.HostChanges:
     )
 
 
-def _changes(
-    tx: Transaction, view: View, told: list[changes.Told], since: int, revision: int
-) -> rpc.HostChanges:
-    """Return the rows that a host must read again, and those that are not its business any more."""
+def _rows(tx: Transaction, told: list[changes.Told], since: int) -> Rows:
+    """Return the rows that a host must read again: logged ones, and all of scopes that came or went."""
     logged: dict[str, set[str]] = {}
     for each in told:
         if each.parted is None or each.parted > since:
@@ -138,7 +139,7 @@ def _changes(
     found = changes.since(tx, since, logged)
     rows = Rows(*(set(found.get(kind, ())) for kind in (PORT, ROUTER, NETWORK, GROUP, NEIGHBOUR)))
     _add_new_and_old_scopes(tx, rows, told, since)
-    return _read(tx, view, rows, revision)
+    return rows
 
 
 def _add_new_and_old_scopes(tx: Transaction, rows: Rows, told: list[changes.Told], since: int) -> None:
@@ -154,14 +155,14 @@ def _add_new_and_old_scopes(tx: Transaction, rows: Rows, told: list[changes.Told
     )
 
 
-def _read(tx: Transaction, view: View, rows: Rows, revision: int) -> rpc.HostChanges:
+def _read(tx: Transaction, view: View, rows: Rows, revision: int, dns_domain: str) -> rpc.HostChanges:
     """Read rows as they are now, and tell those in the view from those that left it."""
     own = [
         port
         for port in ports.find_many(tx, rows.ports)
         if port.is_guests and port.is_bound and port.host == view.host
     ]
-    network_specs = specs.networks(tx, rows.networks & view.networks, view.host)
+    network_specs = specs.networks(tx, rows.networks & view.networks, view.host, dns_domain)
     router_specs = specs.routers(tx, rows.routers, view.host)
     group_specs = specs.security_groups(tx, rows.groups & view.groups)
     shown = [port for port in ports.find_many(tx, rows.neighbours) if view.shows(port)]

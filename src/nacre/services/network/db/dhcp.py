@@ -53,15 +53,23 @@ def remove(tx: Transaction, network_id: str, host: str) -> None:
     tx.delete(dhcp_servers, (network_id, host))
 
 
-def unserved(tx: Transaction, *, limit: int = 200) -> list[str]:
-    """Return networks with a guest's port and a subnet that wants DHCP, for which no host runs it."""
+def unserved(tx: Transaction, *, after: str = "", limit: int = 200) -> list[str]:
+    """Return networks with a guest's port and a subnet that wants DHCP, for which no host runs it, by id."""
     wants: Any = exists().where(subnets.c.network_id == networks.c.id, subnets.c.enable_dhcp)
     has_port = exists().where(ports.c.network_id == networks.c.id, ports.c.device_owner.not_like("network:%"))
     served = exists().where(dhcp_servers.c.network_id == networks.c.id)
-    query = select(networks.c.id).where(wants, has_port, ~served).order_by(networks.c.id).limit(limit)
+    query = (
+        select(networks.c.id)
+        .where(networks.c.id > after, wants, has_port, ~served)
+        .order_by(networks.c.id)
+        .limit(limit)
+    )
     return tx.scalars(query)
 
 
-def portless(tx: Transaction, *, limit: int = 200) -> list[DhcpServer]:
-    """Return DHCP servers that have no port yet."""
-    return tx.all(select(dhcp_servers).where(dhcp_servers.c.port_id.is_(None)).limit(limit), DhcpServer)
+def portless(tx: Transaction, *, after: str = "", limit: int = 200) -> list[str]:
+    """Return networks with a DHCP server that has no port yet, by id."""
+    query = select(dhcp_servers.c.network_id).where(
+        dhcp_servers.c.port_id.is_(None), dhcp_servers.c.network_id > after
+    )
+    return tx.scalars(query.distinct().order_by(dhcp_servers.c.network_id).limit(limit))

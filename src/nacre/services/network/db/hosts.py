@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from nacre.kernel.db import Page, Transaction
 from nacre.kernel.ids import new_id
-from nacre.services.network.db import standard
+from nacre.services.network.db import changes, standard
 from nacre.services.network.db.tables import agents, dhcp_servers, hosts, routers
 from nacre.services.network.errors import AgentNotFound
 
@@ -143,10 +143,11 @@ def update_agent(tx: Transaction, agent_id: str, values: Mapping[str, Any]) -> N
 
 
 def delete_agent(tx: Transaction, agent: Agent) -> None:
-    """Forget an agent, and its host with the last one."""
+    """Forget an agent, and with the last one its host and what that was told."""
     tx.delete(agents, agent.id)
     if not tx.exists(select(agents.c.id).where(agents.c.host == agent.host)):
         tx.delete(hosts, agent.host)
+        changes.forget_host(tx, agent.host)
 
 
 # --- load -------------------------------------------------------------------------------------------------

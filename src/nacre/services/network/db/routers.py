@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from nacre.kernel.db import Page, Transaction
 from nacre.services.network.db import ports, standard
@@ -109,9 +109,13 @@ def on_host(tx: Transaction, host: str) -> list[str]:
     return tx.scalars(select(routers.c.id).where(routers.c.host == host).order_by(routers.c.id))
 
 
-def homeless(tx: Transaction, *, limit: int = 200) -> list[str]:
-    """Return routers that run nowhere."""
-    return tx.scalars(select(routers.c.id).where(routers.c.host == "").order_by(routers.c.id).limit(limit))
+def homeless(tx: Transaction, *, after: str = "", limit: int = 200) -> list[str]:
+    """Return routers that have legs and run nowhere, in the order of their ids."""
+    has_legs = exists().where(
+        ports_table.c.device_id == routers.c.id, ports_table.c.device_owner.in_(ports.ROUTER_OWNERS)
+    )
+    query = select(routers.c.id).where(routers.c.host == "", routers.c.id > after, has_legs)
+    return tx.scalars(query.order_by(routers.c.id).limit(limit))
 
 
 def leg_on(tx: Transaction, network_id: str, host: str) -> bool:
