@@ -242,3 +242,26 @@ def test_networks_of_a_project(cloud, member, stranger):
     assert member.get(f"{NETWORKS}/first").status == 404
     assert member.post(NETWORKS, {"network": {}}).status == 410
     assert member.delete(f"{NETWORKS}/{network['id']}").status == 410
+
+
+def test_networks_of_old(cloud, member):
+    network = cloud.network.make_network()
+    (shown,) = member.get("/os-networks").json["networks"]
+    assert (shown["id"], shown["label"], shown["cidr"]) == (network["id"], "net", None)
+    assert member.get(f"/os-networks/{network['id']}").json["network"] == shown
+    assert member.get("/os-networks", version="2.36").status == 404
+    assert member.post(f"/os-networks/{network['id']}/action", {"disassociate": None}).status == 410
+
+
+def test_groups_of_all_projects(admin, member, stranger, group):
+    other = make_group(stranger)
+    everybodys = {each["id"] for each in admin.get(f"{GROUPS}?all_tenants=true").json["security_groups"]}
+    assert {group["id"], other["id"]} <= everybodys
+    assert other["id"] not in {
+        each["id"] for each in member.get(f"{GROUPS}?all_tenants=1").json["security_groups"]
+    }
+
+
+def test_methods_that_a_path_does_not_have(member):
+    missing = member.delete("/images/")
+    assert (missing.status, missing.json["itemNotFound"]["code"]) == (404, 404)

@@ -207,6 +207,8 @@ FLOATING_IPS_DELETE = _rule("os-floating-ips:delete", MEMBER, "Give a floating I
 FLOATING_IPS_ADD = _rule("os-floating-ips:add", MEMBER, "Have a floating IP lead to a server.")
 FLOATING_IPS_REMOVE = _rule("os-floating-ips:remove", MEMBER, "Have a floating IP lead there no longer.")
 FLOATING_IP_POOLS = _rule("os-floating-ip-pools", ANYBODY, "List where floating IPs are taken from.")
+NETWORKS_LIST = _rule("os-networks:list", READER, "List networks.")
+NETWORKS_SHOW = _rule("os-networks:show", READER, "Show a network.")
 TENANT_NETWORKS_LIST = _rule("os-tenant-networks:list", READER, "List the networks of a project.")
 TENANT_NETWORKS_SHOW = _rule("os-tenant-networks:show", READER, "Show a network of a project.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nacre.kernel.http.api import Api, CatalogEntry
-from nacre.kernel.http.faults import Named, Page
+from nacre.kernel.http.faults import Page
 from nacre.kernel.service import Manifest
 from nacre.services.compute.api import (
     aggregates,
@@ -23,6 +23,7 @@ from nacre.services.compute.api import (
     limits,
     metadata,
     migrations,
+    networks,
     passwords,
     quotas,
     retired,
@@ -33,13 +34,13 @@ from nacre.services.compute.api import (
     server_tags,
     servers,
     services,
-    tenant_networks,
     usage_audits,
     usages,
     versions,
     volume_attachments,
     zones,
 )
+from nacre.services.compute.api.faults import ComputeFaults
 from nacre.services.compute.app import external_events as external_events_app
 from nacre.services.compute.app import host_reports, jobs
 from nacre.services.compute.config import ComputeOptions
@@ -98,9 +99,10 @@ API = Api(
         security_groups.routes,
         security_groups.rule_routes,
         floating_ips.routes,
-        tenant_networks.routes,
+        networks.tenant_routes,
+        networks.routes,
     ),
-    faults=Named(),
+    faults=ComputeFaults(),
     versions=VERSIONS,
     version_path="/v2.1",
     # compat: a request is checked before anybody looks whether its target exists (nova, wsgi.py)

@@ -354,12 +354,11 @@ def visible_networks(ctx: Context, *, external: bool = False) -> list[Network]:
     return [msgspec.convert(row, Network) for row in rows]
 
 
-def project_security_groups(ctx: Context, project_id: str) -> list[dict[str, Any]]:
-    """Return a project's security groups whole, as the API shows them."""
-    query = {"project_id": project_id}
-    rows: list[dict[str, Any]] = ctx.call(SERVICE, "GET", "/v2.0/security-groups", query=query).json()[
-        "security_groups"
-    ]
+def visible_security_groups(ctx: Context, project_id: str | None) -> list[dict[str, Any]]:
+    """Return the security groups that the caller may see, or a project's, whole, as the API shows them."""
+    query = {"project_id": project_id} if project_id is not None else None
+    rows: list[dict[str, Any]]
+    rows = ctx.call(SERVICE, "GET", "/v2.0/security-groups", query=query).json()["security_groups"]
     return rows
 
 

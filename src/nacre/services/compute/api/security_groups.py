@@ -93,7 +93,7 @@ def _answer(req: Request, group: Group) -> dict[str, Any]:
 
 @routes.get(policy=rules.SECURITY_GROUPS_INDEX, until=UNTIL)
 def index(req: Request) -> dict[str, Any]:
-    found = security_groups.index(req.ctx)
+    found = security_groups.index(req.ctx, everybodys=req.ctx.is_admin and req.flag("all_tenants"))
     begin = req.arg("offset", Int(0), 0)
     limit = min(req.arg("limit", Int(0), req.ctx.config.max_list), req.ctx.config.max_list)
     remotes = security_groups.remotes(req.ctx, found)

@@ -35,9 +35,9 @@ def get(ctx: Context, group_id: str) -> Group:
     return found[0]
 
 
-def index(ctx: Context) -> list[Group]:
-    """Return the project's groups."""
-    return network.project_security_groups(ctx, ctx.project_id or "")
+def index(ctx: Context, *, everybodys: bool = False) -> list[Group]:
+    """Return the project's groups, or those of all projects."""
+    return network.visible_security_groups(ctx, None if everybodys else ctx.project_id or "")
 
 
 def remotes(ctx: Context, groups: Sequence[Group]) -> dict[str, dict[str, str]]:
