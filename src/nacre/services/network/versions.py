@@ -81,6 +81,8 @@ EXTENSIONS = _table(
         "subnet-external-network": ("Outside subnets", "Subnets of external networks can be seen."),
         "subnet-service-types": ("Subnets for services", "Subnets whose addresses are for some ports."),
         "subnet_allocation": ("Subnet pools", "Subnets take their ranges from pools."),
+        "tag": ("Tags of networks", "Networks can be tagged; what came first of standard-attr-tag."),
         "tag-creation": ("Tags from the start", "Things can be tagged when they are made."),
+        "tag-ext": ("Tags of more", "Subnets, ports, routers and subnet pools can be tagged."),
     }
 )

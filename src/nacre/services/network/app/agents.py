@@ -27,6 +27,7 @@ from nacre.services.network.errors import (
 )
 
 BINARY = "nacre-network-agent"
+COMPUTED = ("alive", "binary", "topic", "availability_zone")
 TOPICS = {DHCP_AGENT: "dhcp_agent", L3_AGENT: "l3_agent", SWITCH_AGENT: "N/A"}
 
 
@@ -83,13 +84,17 @@ def get(ctx: Context, agent_id: str) -> SeenAgent:
 
 
 def index(ctx: Context, wanted: standard.Wanted, page: Page) -> list[SeenAgent]:
-    """Return agents; `alive` is a filter like the others, decided by the age of the last report."""
-    wanted = dict(wanted)
-    alive = wanted.pop("alive", None)
-    for constant in ("binary", "topic", "availability_zone"):
-        wanted.pop(constant, None)
+    """Return agents; what is not stored but follows from the last report is filtered afterwards."""
+    computed = {name: wanted[name] for name in COMPUTED if name in wanted}
+    wanted = {name: values for name, values in wanted.items() if name not in COMPUTED}
+    if "agent_type" in wanted:
+        # compat: types are found in any case, as in a database that folds it (tempest asks for "DHCP Agent").
+        folded = {name.lower(): name for name in TOPICS}
+        wanted["agent_type"] = [folded.get(name.lower(), name) for name in wanted["agent_type"]]
     seen = _see_all(ctx, ctx.db.read(hosts.index_agents, wanted, page))
-    return [agent for agent in seen if alive is None or agent.alive in alive]
+    return [
+        agent for agent in seen if all(getattr(agent, name) in values for name, values in computed.items())
+    ]
 
 
 def _see_all(ctx: Context, found: Sequence[Agent]) -> list[SeenAgent]:

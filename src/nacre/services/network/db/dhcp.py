@@ -68,8 +68,9 @@ def unserved(tx: Transaction, *, after: str = "", limit: int = 200) -> list[str]
 
 
 def portless(tx: Transaction, *, after: str = "", limit: int = 200) -> list[str]:
-    """Return networks with a DHCP server that has no port yet, by id."""
+    """Return networks with a DHCP server that has no port yet though it could have one, by id."""
+    wants = exists().where(subnets.c.network_id == dhcp_servers.c.network_id, subnets.c.enable_dhcp)
     query = select(dhcp_servers.c.network_id).where(
-        dhcp_servers.c.port_id.is_(None), dhcp_servers.c.network_id > after
+        dhcp_servers.c.port_id.is_(None), dhcp_servers.c.network_id > after, wants
     )
     return tx.scalars(query.distinct().order_by(dhcp_servers.c.network_id).limit(limit))
