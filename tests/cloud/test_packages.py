@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nacre.cloud import packages, real_mode
+from nacre.cloud import novnc, packages, real_mode
 
 DAEMONS_STAY_DOWN = 101  # invoke-rc.d(8): the action is forbidden
 NOBODY = 65534
@@ -46,6 +46,26 @@ def test_what_is_installed_already_is_not_installed_again() -> None:
 def test_an_ordinary_user_is_told_what_to_install() -> None:
     with pytest.raises(packages.CannotInstall, match="no-such-package.*only root"):
         packages.install(["dpkg", "no-such-package"], print)
+
+
+@on_debian
+def test_one_package_is_unpacked_and_not_installed(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    novnc.ensure(page, print)
+    if not page.exists():
+        pytest.skip("this machine's sources of packages cannot be reached")
+    assert (page / "core" / "rfb.js").is_file()
+    assert list(tmp_path.iterdir()) == [page]
+    said: list[str] = []
+    novnc.ensure(page, said.append)
+    assert said == []
+
+
+@on_debian
+def test_a_package_that_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(packages.CannotInstall, match="no-such-package"):
+        packages.unpack("no-such-package", "usr", tmp_path / "page")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("ordinary_user")

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -97,7 +98,30 @@ def install(packages: Iterable[str], progress: Progress) -> None:
         )
 
 
-def _apt_get(verb: str, *packages: str) -> subprocess.CompletedProcess[str]:
+def unpack(package: str, folder: str, directory: Path) -> None:
+    """Have a folder of one package, without what that depends on, as `directory`; nothing is installed.
+
+    Raises CannotInstall.  A kill leaves a directory of another name, and the next call starts anew.
+    """
+    if shutil.which("apt-get") is None:
+        raise CannotInstall(f"Could not fetch the package {package}: there is no apt-get on this machine.")
+    with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as work:
+        done = _apt_get("download", package, folder=Path(work))
+        if done.returncode:  # the lists may be absent or too old
+            _apt_get("update")
+            done = _apt_get("download", package, folder=Path(work))
+        for archive in Path(work).glob("*.deb"):
+            done = subprocess.run(
+                ["dpkg-deb", "--extract", archive, work], capture_output=True, text=True, check=False
+            )
+        unpacked = Path(work) / folder
+        if done.returncode or not unpacked.is_dir():
+            raise CannotInstall(f"Could not fetch the package {package}.", detail=str(done.stdout).strip())
+        shutil.rmtree(directory, ignore_errors=True)
+        unpacked.replace(directory)
+
+
+def _apt_get(verb: str, *packages: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [
         *("apt-get", "--quiet", "--yes", "--no-install-recommends"),
         *("--option", "DPkg::Lock::Timeout=600", "--option", "Dpkg::Options::=--force-confold"),
@@ -111,6 +135,7 @@ def _apt_get(verb: str, *packages: str) -> subprocess.CompletedProcess[str]:
     }
     return subprocess.run(
         command,
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

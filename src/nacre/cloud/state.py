@@ -5,6 +5,7 @@ clouds.yaml    openrc, openrc-admin: how clients find the cloud
 keys/          passwords, token keys, the demo key pair (mode 0600)
 db/            one SQLite file for each service
 images/        what was uploaded
+novnc/         the page that shows servers' screens (real mode)
 hosts/         what the agents of this machine keep
 log/           nacre.log (one JSON object a line)
 run/           who runs at present; gone when nothing does
@@ -80,6 +81,11 @@ class StateDirectory:
         return self.root / "log" / "up.log"
 
     @property
+    def novnc(self) -> Path:
+        """The page that shows screens, in real mode."""
+        return self.root / "novnc"
+
+    @property
     def furnished(self) -> Path:
         """Exists once the first start has made everything it makes."""
         return self.root / "run-once-done"
@@ -100,8 +106,9 @@ class StateDirectory:
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
 
     def shared(self, config: ConfigFile) -> ConfigFile:
-        """Return the configuration with the secrets in it that services share with agents."""
-        return config.with_defaults("compute", metadata_secret=self.secrets().metadata_secret)
+        """Return the configuration with what is in this directory: the agents' secret, and noVNC."""
+        found = {"novnc_directory": str(self.novnc)} if self.novnc.exists() else {}
+        return config.with_defaults("compute", metadata_secret=self.secrets().metadata_secret, **found)
 
     @contextmanager
     def held(self) -> Iterator[None]:

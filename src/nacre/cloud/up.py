@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from nacre.cloud import credentials, first_start, memory, settings, simulated_image
+from nacre.cloud import credentials, first_start, memory, novnc, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.settings import Settings
@@ -100,6 +100,7 @@ def _settle(options: Options, state: StateDirectory, terminal: Terminal) -> Sett
             if not section.mode:
                 terminal.say("real mode: servers will be QEMU processes, networks will carry packets")
             real_mode.prepare(terminal.note)
+            novnc.ensure(state.novnc, terminal.note)
             mode = Mode.REAL
     settled = settings.settle(options, section, mode)
     settings.remember(options, settled)
