@@ -1,8 +1,11 @@
 """Consoles: who gets a token, what it is worth, and the bytes that pass between a browser and a screen."""
 
 import contextlib
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -16,6 +19,7 @@ from nacre.services.compute.db import console_tokens, servers
 
 NOVNC = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
 GREETING = b"RFB 003.008\n"
+QEMU = "qemu-system-x86_64"
 
 
 @pytest.fixture
@@ -145,10 +149,12 @@ class ScreenHost:
 
     def __init__(self, cloud, path):
         self.path, self.connections = path, []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
         self.subscription = cloud.process.bus.serve(rpc.host_topic("screens"), {rpc.CONSOLE: self.console})
+        self.listener = socket.socket(socket.AF_UNIX)
+
+    def listen(self):
+        self.listener.bind(str(self.path))
+        self.listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def console(self, message):
@@ -170,18 +176,26 @@ class ScreenHost:
 
     def close(self):
         self.subscription.close()
-        self.listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
 
 @pytest.fixture
-def screens(stocked, server, tmp_path):
+def silent_screens(stocked, server, tmp_path):
+    """The server's host says where its screen is, and nothing is there yet."""
     host = ScreenHost(stocked, tmp_path / "vnc")
     status = msgspec.structs.replace(stocked.agents["host-1"].status(), host="screens", virt_type="qemu")
     stocked.process.bus.call(rpc.CONTROL_TOPIC, rpc.HOST_REPORT, rpc.HostReport(status=status))
     stocked.compute.db.run(servers.update, server, host="screens")
     yield host
     host.close()
+
+
+@pytest.fixture
+def screens(silent_screens):
+    silent_screens.listen()
+    return silent_screens
 
 
 @pytest.fixture
@@ -207,6 +221,13 @@ def is_refused(proxy, token):
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://{proxy}/?token={token}")
     return refused.value.response.status_code == 403
+
+
+def eventually(condition, what):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come"
+        time.sleep(0.01)
 
 
 def closing_of(connection):
@@ -262,3 +283,24 @@ def test_a_simulated_server_shows_a_picture(member, server, proxy):
         assert connection.recv(timeout=10) == GREETING
         connection.send(GREETING)
         assert connection.recv(timeout=10) == b"\x01\x01"
+
+
+@pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"{QEMU} is not installed")
+def test_the_screen_of_a_real_guest(member, server, silent_screens, proxy):
+    command = [QEMU, "-S", "-nodefaults", "-vga", "std", "-m", "16", "-name", "guest", "-display", "none"]
+    guest = subprocess.Popen([*command, "-vnc", f"unix:{silent_screens.path}"], stdin=subprocess.DEVNULL)
+    try:
+        eventually(silent_screens.path.exists, "the socket of the guest's screen")
+        with look(proxy, ask(member, server).json["remote_console"]["url"]) as connection:
+            assert connection.recv(timeout=10) == GREETING
+            connection.send(GREETING)
+            assert 1 in connection.recv(timeout=10)[1:]  # no password: the socket is only for us
+            connection.send(b"\x01")
+            assert connection.recv(timeout=10) == bytes(4)
+            connection.send(b"\x01")
+            assert b"guest" in connection.recv(timeout=10)
+            guest.kill()
+            assert closing_of(connection).code == 1000
+    finally:
+        guest.kill()
+        guest.wait()
