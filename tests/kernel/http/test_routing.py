@@ -17,7 +17,7 @@ def rest(path): ...
 
 
 @pytest.mark.parametrize(
-    ("path", "values"),
+    ("path", "value"),
     [("/tree", ""), ("/tree/", ""), ("/tree/a", "a"), ("/tree/a/b%20c", "a/b c"), ("/tree/a/known/x", "a/known/x")],
 )  # fmt: skip
 def test_a_parameter_for_the_rest_of_the_path(path, value):

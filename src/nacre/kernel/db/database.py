@@ -113,6 +113,8 @@ class Database:
         try:
             connection = self.engine.connect()
         except (DBAPIError, PoolTimeout) as error:
+            if self._is_sqlite and diagnose(error) is Trouble.CONTENTION:
+                raise  # turning a new file to its write-ahead log takes turns, and does not wait for them
             raise Unavailable("The database is not available.", detail=str(error)) from error
         if self._is_sqlite:
             try:

@@ -9,6 +9,7 @@ import logging
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 6
 LONGEST_PAUSE_SECONDS = 30.0
+TRIES, PAUSE_SECONDS = 5, 0.2
 
 _loop_lock = threading.Lock()
 _loop: threading.Thread | None = None
@@ -135,12 +137,21 @@ class Connection:
                 connection.close()
 
     def _connect(self) -> None:
-        self._private.start()
-        with meanings("The hypervisor's daemon does not answer."):
-            connection = libvirt.open(self._private.uri)
-            connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
-            self._connected(connection)
-        self._connection = connection
+        """Connect, starting the daemons first; one that is just dying may still accept and then hang up."""
+        for left in reversed(range(TRIES)):
+            self._private.start()
+            try:
+                with meanings("The hypervisor's daemon does not answer."):
+                    connection = libvirt.open(self._private.uri)
+                    connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+                    self._connected(connection)
+            except Unavailable:
+                if not left:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                self._connection = connection
+                return
 
     def _keep(self) -> None:
         pause: float | None = None
