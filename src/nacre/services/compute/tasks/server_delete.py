@@ -12,7 +12,7 @@ from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run, Wait
 from nacre.services.compute.app import actions, host_calls, nics, servers
 from nacre.services.compute.app.jobs import DELETE, ServerDelete
-from nacre.services.compute.db import groups
+from nacre.services.compute.db import console_tokens, groups, passwords
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import TaskState, VmState
 from nacre.services.placement import client as placement
@@ -70,6 +70,8 @@ def forget(ctx: Context, run: Run[ServerDelete]) -> None:
             admin_password=None,
         )
         groups.leave(tx, server_id)
+        console_tokens.delete_of_server(tx, server_id)
+        passwords.delete(tx, server_id)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
     ctx.db.run(write)
