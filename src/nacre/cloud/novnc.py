@@ -12,11 +12,12 @@ from nacre.cloud.packages import CannotInstall, Progress
 PACKAGE = "novnc"
 FOLDER = "usr/share/novnc"
 PAGE = "vnc_lite.html"
+INSTALLED = Path("/", FOLDER)
 
 
 def ensure(directory: Path, progress: Progress) -> None:
-    """Have noVNC's files in a directory, unless they cannot be had; may be called again."""
-    if (directory / PAGE).is_file():
+    """Have noVNC's files in a directory, unless the machine has them or they cannot be had; may be called again."""
+    if any((place / PAGE).is_file() for place in (directory, INSTALLED)):
         return
     progress("fetching noVNC, which shows the screens of servers in a browser")
     try:

@@ -15,7 +15,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.service import Service
 from nacre.services.compute import rpc
-from nacre.services.compute.app import inventory, jobs, servers, states
+from nacre.services.compute.app import inventory, jobs, servers, services, states
 from nacre.services.compute.db import hosts
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.servers import Server
@@ -110,6 +110,7 @@ def tasks_of(ctx: Context, server_id: str) -> bool:
 
 def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
     """Take in what a host is and has; wake who tells placement when that changed."""
+    services.note_here(ctx)  # whoever hears hosts is at work itself
 
     def write(tx: Transaction) -> None:
         host = hosts.record_status(tx, status)
