@@ -227,7 +227,7 @@ def has_known_entries(root: Path, service: Path) -> Iterator[Violation]:
         name = entry.name
         if name.startswith((".", "__pycache__")) or name == "py.typed":
             continue
-        known = name in FOLDERS if entry.is_dir() else name.removesuffix(".py") in FILES
+        known = name in FOLDERS | {"errors"} if entry.is_dir() else name.removesuffix(".py") in FILES
         if not known:
             text = "a service has no such part; see ARCHITECTURE.md, One service, inside"
             yield Violation((service / name).as_posix(), 1, "place", text)
@@ -247,25 +247,31 @@ def has_tables_in_one_file(root: Path, service: Path) -> Iterator[Violation]:
 
 
 def shares_nouns(root: Path, service: Path) -> Iterator[Violation]:
-    """What is stored under a noun is decided on, shown or worked on under it, or is part of what is."""
+    """What is stored under a noun is decided on, shown or worked on under it, or shared by several that are."""
     nouns = {layer: _nouns(root / service / layer) for layer in FOLDERS}
     near = nouns["app"] | nouns["api"] | nouns["tasks"]
-    parts = _imported_by_siblings(root, service / "db")
-    for noun in sorted(nouns["db"] - {"tables", "migrations"} - near - parts):
+    shared = _shared_tables(root, service)
+    for noun in sorted(nouns["db"] - {"tables", "migrations"} - near - shared):
         if not any(name.startswith(noun.removesuffix("s")) for name in nouns["tasks"]):
             text = f"neither app/, api/ nor tasks/ has {noun}; layers share their nouns"
             yield Violation((service / "db" / f"{noun}.py").as_posix(), 1, "nouns", text)
 
 
-def _imported_by_siblings(root: Path, folder: Path) -> set[str]:
-    """Return the names of modules in a folder that others in it import."""
-    package = ("nacre", *folder.relative_to("src/nacre").parts)
-    imported = (
-        name.split(".")
-        for file in sorted((root / folder).glob("*.py"))
-        for _, name in Module(root, file.relative_to(root)).imports()
-    )
-    return {words[len(package)] for words in imported if tuple(words[: len(package)]) == package}
+def _shared_tables(root: Path, service: Path) -> set[str]:
+    """Return the db modules that a sibling imports, or that several modules of app share: nobody's own noun."""
+    package = ("nacre", *service.relative_to("src/nacre").parts, "db")
+    users: dict[str, set[str]] = {}
+    for layer in ("db", "app"):
+        for file in sorted((root / service / layer).rglob("*.py")):
+            for _, name in Module(root, file.relative_to(root)).imports():
+                words = tuple(name.split("."))
+                if words[: len(package)] == package and len(words) > len(package):
+                    users.setdefault(words[len(package)], set()).add(f"{layer}/{file.name}")
+    return {
+        noun
+        for noun, files in users.items()
+        if any(file.startswith("db/") for file in files) or len(files) > 1
+    }
 
 
 def names_what_it_needs(root: Path, service: Path) -> Iterator[Violation]:

@@ -79,7 +79,7 @@ def _passes(name: str, command: Sequence[str | Path]) -> bool:
 def _pytest(*arguments: str) -> int:
     # Some sockets live in tests' directories, and a socket's path may have 107 characters at the most.
     with tempfile.TemporaryDirectory(prefix="nt-") as short:
-        command = [TOOLS / "pytest", "--basetemp", f"{short}/t", *arguments]
+        command: list[str | Path] = [TOOLS / "pytest", "--basetemp", f"{short}/t", *arguments]
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -12,10 +12,10 @@ from nacre.services.network.db import (
     rbac,
     routers,
     security_groups,
-    stored_limits,
     subnet_pools,
     subnets,
 )
+from nacre.services.network.db import limits as stored_limits
 from nacre.services.network.db.tables import quotas
 from nacre.services.network.errors import InvalidQuota, OverQuota
 

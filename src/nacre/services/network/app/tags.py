@@ -15,7 +15,7 @@ from nacre.services.network.app import (
     subnets,
 )
 from nacre.services.network.db import standard
-from nacre.services.network.db import tagged as tagged_rows
+from nacre.services.network.db import tags as tagged_rows
 from nacre.services.network.errors import TagNotFound
 
 GETTERS: dict[str, Callable[[Context, str], Any]] = {
