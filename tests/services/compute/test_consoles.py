@@ -4,8 +4,10 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -23,9 +25,10 @@ QEMU = "qemu-system-x86_64"
 
 
 @pytest.fixture
-def tmp_path(tmp_path_factory):
-    """A path that is short enough for sockets below it."""
-    return tmp_path_factory.mktemp("c")
+def tmp_path():
+    """A path that is short enough for sockets below it, whatever pytest's own looks like."""
+    with tempfile.TemporaryDirectory(prefix="nacre-") as path:
+        yield Path(path)
 
 
 @pytest.fixture
