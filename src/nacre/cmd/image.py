@@ -20,10 +20,10 @@ def build(name: str, directory: Path | None) -> None:
 
     `tiny` boots in seconds even without KVM.  `debian` is a real Debian 12 with cloud-init.
     """
-    from nacre.cloud import guest_images
+    from nacre.cloud.guest_images import build_debian, build_tiny, cache_directory
 
     def progress(line: str) -> None:
         click.echo(f"nacre: {line}", err=True)
 
-    make = guest_images.build_tiny if name == "tiny" else guest_images.build_debian
-    click.echo(make(directory or guest_images.cache_directory(), progress))
+    make = build_tiny if name == "tiny" else build_debian
+    click.echo(make(directory or cache_directory(), progress))
