@@ -93,6 +93,21 @@ def test_a_group_in_use_stays(api, network, group):
     api.remove("security-groups", group["id"])
 
 
+def test_rules_that_name_a_group_go_with_it(api, group):
+    other = api.make("security-groups", name="other")
+    for remote in (other, group):
+        api.make(
+            "security-group-rules",
+            security_group_id=group["id"], direction="ingress", remote_group_id=remote["id"],
+        )  # fmt: skip
+    before = api.show("security-groups", group["id"])
+    api.remove("security-groups", other["id"])
+    after = api.show("security-groups", group["id"])
+    assert after["revision_number"] > before["revision_number"]
+    remotes = [rule["remote_group_id"] for rule in after["security_group_rules"] if rule["remote_group_id"]]
+    assert remotes == [group["id"]]
+
+
 def test_port_security_and_groups(api, network, group):
     refused = api.refused(
         "ports", network_id=network["id"], port_security_enabled=False, security_groups=[group["id"]]

@@ -105,6 +105,10 @@ def test_members_of_remote_groups_are_told_wherever_they_are(bind, make_host, ap
     host.sync()
     assert member["id"] not in host.rows["neighbours"]
     host.assert_whole()
+    api.remove("security-groups", web["id"])
+    host.sync()
+    assert not [rule for rule in host.rows["security_groups"][db["id"]].rules if rule.remote_group_id]
+    host.assert_whole()
 
 
 def test_an_answer_that_was_lost_is_given_again(bind, make_host):

@@ -131,7 +131,7 @@ def _update(
 
 
 def delete(ctx: Context, group: SecurityGroup, *, expected: int | None = None) -> None:
-    """Delete a group that no port is in and no other group's rule names."""
+    """Delete a group that no port is in; rules of other groups that name it go with it."""
     write(ctx, _delete, group.id, expected)
 
 
@@ -143,9 +143,10 @@ def _delete(tx: Transaction, news: News, group_id: str, expected: int | None) ->
         raise SecurityGroupCannotRemoveDefault()
     if ports.is_group_used(tx, group_id):
         raise SecurityGroupInUse(group_id)
-    if security_groups.is_remote(tx, group_id):
-        raise SecurityGroupInUse(group_id)
     news.stakeholders_of_group(group_id)
+    for other in security_groups.naming_group(tx, group_id):
+        security_groups.update(tx, other, {})
+        news.group(other)
     security_groups.delete(tx, group_id)
     presences.forget(tx, group_id)
 

@@ -149,8 +149,9 @@ def lock(tx: Transaction, group_id: str, expected: int | None = None) -> bool:
 
 
 def delete(tx: Transaction, group_id: str) -> None:
-    """Remove a group and its rules."""
+    """Remove a group, its rules, and the rules of others that name it as remote."""
     tx.delete(security_group_rules, security_group_rules.c.security_group_id == group_id)
+    tx.delete(security_group_rules, security_group_rules.c.remote_group_id == group_id)
     tx.delete(default_security_groups, default_security_groups.c.group_id == group_id)
     rbac.forget(tx, group_id)
     standard.set_tags(tx, group_id, ())
@@ -261,14 +262,13 @@ def naming_address_group(tx: Transaction, address_group_id: str) -> list[str]:
     return tx.scalars(query.distinct())
 
 
-def is_remote(tx: Transaction, group_id: str) -> bool:
-    """Tell whether rules of another group name this one."""
-    return tx.exists(
-        select(security_group_rules.c.id).where(
-            security_group_rules.c.remote_group_id == group_id,
-            security_group_rules.c.security_group_id != group_id,
-        )
+def naming_group(tx: Transaction, group_id: str) -> list[str]:
+    """Return the other groups with rules that name this one as remote."""
+    query = select(security_group_rules.c.security_group_id).where(
+        security_group_rules.c.remote_group_id == group_id,
+        security_group_rules.c.security_group_id != group_id,
     )
+    return tx.scalars(query.distinct())
 
 
 def count_rules(tx: Transaction, project_id: str) -> int:
