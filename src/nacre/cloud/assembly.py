@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from nacre.cloud import policies
 from nacre.cloud.agents import compute_agent, network_agent
 from nacre.cloud.settings import Settings
 from nacre.cloud.state import StateDirectory
@@ -46,8 +47,9 @@ class Cloud:
             address=settings.listen,
             bus=self._bus,
             service_user=self._service_user,
+            policy_overrides=policies.overrides(state, config),
         )
-        self._agents = self._make_agents(config)
+        self.agents = self._make_agents(config)
         self._server = threading.Thread(target=self._serve, name="shell", daemon=True)
         self._ready = threading.Event()
         self.failure: BaseException | None = None
@@ -83,12 +85,12 @@ class Cloud:
         self._ready.wait(READY_SECONDS)
         if self.failure is not None or not self._ready.is_set():
             raise Unavailable("The APIs do not answer.", detail=str(self.failure or "no reason known"))
-        for agent in self._agents:
+        for agent in self.agents:
             agent.start()
 
     def stop(self) -> None:
         """Stop agents and services; servers and packets go on."""
-        for agent in self._agents:
+        for agent in self.agents:
             agent.stop()
         self.process.stop()
         if self._server.is_alive():

@@ -38,7 +38,9 @@ class CloudClient:
                 "scope": {"project": {"name": project, "domain": {"id": domain}}},
             }
         }
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=120), retries=False)
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=120), retries=False, maxsize=32
+        )
         self._token = ""
         self._urls: dict[str, str] = {}
         self.project_id = ""
@@ -68,10 +70,12 @@ class CloudClient:
             self.log_in()
         return self._urls[service_type]
 
-    def get(self, service: str, path: str, **query: Any) -> Any:
+    def get(self, service: str, path: str, *, version: str | None = None, **query: Any) -> Any:
         """Read something; returns the decoded body."""
         suffix = f"?{urlencode(query, doseq=True)}" if query else ""
-        return self._send("GET", f"{self.url(service)}{path}{suffix}")[1]
+        return self._send(
+            "GET", f"{self.url(service)}{path}{suffix}", version=version and f"{service} {version}"
+        )[1]
 
     def find(self, service: str, path: str, key: str, name: str) -> Any:
         """Return the first item of a list that has the name; None if there is none."""

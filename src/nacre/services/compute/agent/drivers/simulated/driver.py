@@ -16,6 +16,7 @@ from nacre.kernel.errors import BadRequest, Conflict, NotFound, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Events, Later, Observed
 from nacre.services.compute.agent.drivers.devices import next_device
+from nacre.services.compute.agent.drivers.simulated import disks
 from nacre.services.compute.agent.drivers.simulated.consoles import Consoles
 from nacre.services.compute.agent.drivers.simulated.machines import Machine, Machines, console_lines
 from nacre.services.compute.agent.drivers.simulated.options import Failure, SimulatedOptions
@@ -310,8 +311,7 @@ class SimulatedDriver(Driver):
         self, server_id: str, target: Path, disk_format: str, quiesce: bool, attempt: Attempt
     ) -> Done:
         self._gate("snapshot", server_id)
-        machine = self._get(server_id)
-        target.write_bytes(b"simulated image of " + machine.id.encode() + b"\n")
+        disks.write(target, disk_format, self._get(server_id).root_gb)
         return None
 
     def set_password(self, server_id: str, user: str, password: str) -> None:
