@@ -6,6 +6,7 @@ of the options classes that the agents and drivers declare.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,22 +14,31 @@ import msgspec
 
 from nacre.cloud.settings import Settings
 from nacre.kernel.bus import Bus
-from nacre.kernel.config import ConfigFile
+from nacre.kernel.config import ConfigError, ConfigFile
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from nacre.services.compute.agent.drivers.libvirt.driver import LibvirtDriver
     from nacre.services.compute.agent.main import ComputeAgent
     from nacre.services.network.agent.drivers.linux.driver import LinuxDriver
     from nacre.services.network.agent.main import NetworkAgent
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 PHYSICAL_NETWORK = "public"
 
 
 def _options(config: ConfigFile, section: str, kind: type[T], **fixed: Any) -> T:
     """Make an options object of a section; what is fixed cannot be configured."""
-    return msgspec.convert({**config.values(section), **fixed}, kind)
+    values = config.values(section)
+    known = {option.name for option in dataclasses.fields(kind)} - fixed.keys()
+    if unknown := sorted(values.keys() - known):
+        raise ConfigError(f"section [{section}]: there is no option {', '.join(unknown)}")
+    try:
+        return msgspec.convert({**values, **fixed}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"section [{section}]: {error}") from None
 
 
 def compute_agent(

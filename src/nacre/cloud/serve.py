@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from nacre.cloud import settings
+from nacre.cloud import policies, settings
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.state import StateDirectory
 from nacre.cloud.terminal import Terminal
@@ -40,6 +40,7 @@ def run(options: Options, *, services: Sequence[str]) -> None:
         address=settled.listen,
         service_user=ServiceUser(name="nacre", password=state.secrets().service_password),
         elsewhere=config.section("elsewhere", Elsewhere).services,
+        policy_overrides=policies.overrides(state, config),
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: process.stop_serving())

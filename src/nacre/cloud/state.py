@@ -2,6 +2,7 @@
 
 nacre.toml     the configuration that the first start wrote and people may edit
 clouds.yaml    openrc, openrc-admin: how clients find the cloud
+policy/        the operator's own rules, one file for each service; absent unless somebody makes it
 keys/          passwords, token keys, the demo key pair (mode 0600)
 db/            one SQLite file for each service
 images/        what was uploaded

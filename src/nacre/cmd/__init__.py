@@ -9,6 +9,7 @@ import sys
 import click
 
 from nacre.cmd import agent, demo, down, image, look, serve, status, test, up
+from nacre.kernel.config import ConfigError
 from nacre.kernel.errors import NacreError
 
 NEVER_MIND = 130  # what shells report for a program ended by Ctrl-C
@@ -46,6 +47,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except ConfigError as error:
+        click.echo(f"nacre: {error}", err=True)
+        sys.exit(1)
     except NacreError as error:
         click.echo(f"nacre: {error.message}", err=True)
         if error.detail:
