@@ -19,7 +19,7 @@ from nacre.cloud.settings import Settings
 from nacre.cloud.state import Running, StateDirectory
 from nacre.cloud.terminal import Terminal
 from nacre.kernel import log
-from nacre.kernel.errors import Conflict, NacreError
+from nacre.kernel.errors import Conflict, NacreError, Unavailable
 
 LONGEST_START_SECONDS = 1800.0
 HOSTS_SECONDS = 120.0
@@ -125,11 +125,17 @@ def _furnish(auth_url: str, settled: Settings, state: StateDirectory, terminal: 
 def _wait_for_hosts(auth_url: str, state: StateDirectory, wanted: int) -> None:
     """Wait until the scheduler knows the hosts; a hypervisor takes a few seconds to start."""
     admin = CloudClient(auth_url, "admin", state.secrets().admin_password, "admin")
-    admin.wait(
-        lambda: admin.get("placement", "/resource_providers")["resource_providers"],
-        lambda providers: len(providers) >= wanted,
-        seconds=HOSTS_SECONDS,
-    )
+    try:
+        admin.wait(
+            lambda: admin.get("placement", "/resource_providers")["resource_providers"],
+            lambda providers: len(providers) >= wanted,
+            seconds=HOSTS_SECONDS,
+        )
+    except Unavailable:
+        raise CannotStart(
+            f"No host was ready for servers within {HOSTS_SECONDS:.0f} seconds.",
+            detail=f"Why is in {state.log}.",
+        ) from None
 
 
 def _say_how_to_use(terminal: Terminal, state: StateDirectory, settled: Settings, auth_url: str) -> None:

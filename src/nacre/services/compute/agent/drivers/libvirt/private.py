@@ -37,6 +37,13 @@ PLACES = {
     "cache": "/var/cache/libvirt",
     "run": "/run/libvirt",
 }
+#: libvirtd looks up the user and group that Debian built it for before it reads which ones it shall use.
+#: They come with a package that nacre has no other use for, so its own view of the names has them.
+BUILT_FOR = "libvirt-qemu"
+NAMES = {
+    "/etc/passwd": f"{BUILT_FOR}:x:64055:64055::/nonexistent:/usr/sbin/nologin",
+    "/etc/group": f"{BUILT_FOR}:x:64055:",
+}
 DAEMONS = ("virtlogd", "libvirtd")  # in the order in which they must start
 START_SECONDS = 30.0
 SOCKET_PATH_LIMIT = 107  # sun_path
@@ -163,6 +170,9 @@ class PrivateLibvirt:
         for name, target in PLACES.items():
             Path(target).mkdir(parents=True, exist_ok=True)  # something to put ours in the place of
             command += ["--bind", str(self.directory / name), target]
+        for target, line in NAMES.items():
+            if (file := self._with_name(Path(target), line)) is not None:
+                command += ["--bind", str(file), target]
         command += ["--", daemon, "--daemon", "--pid-file", f"{PLACES['run']}/{daemon}.pid"]
         command += ["--config", f"{PLACES['etc']}/{daemon}.conf"]
         output = self.directory / "log" / f"{daemon}.start"
@@ -188,13 +198,23 @@ class PrivateLibvirt:
             )
         self._await(daemon)
 
+    def _with_name(self, names: Path, line: str) -> Path | None:
+        """Return a copy of a file of names to which a line was added; None if it has that name already."""
+        lines = names.read_text().splitlines()
+        if any(each.startswith(f"{BUILT_FOR}:") for each in lines):
+            return None
+        copy = self.directory / names.name
+        _write(copy, "".join(f"{each}\n" for each in (*lines, line)))
+        return copy
+
     def _await(self, daemon: str) -> None:
         """Wait for the moment between "in the background" and "pid file written and socket there"."""
         socket = self.directory / "run" / ("libvirt-sock" if daemon == "libvirtd" else "virtlogd-sock")
         ends_at = time.monotonic() + START_SECONDS
         while self.pid(daemon) is None or not socket.exists():
             if time.monotonic() > ends_at:
-                raise Unavailable(f"{daemon} does not come up.")
+                said = (self.directory / "log" / f"{daemon}.log").read_text(errors="replace")
+                raise Unavailable(f"{daemon} does not come up.", detail=said[-1000:])
             time.sleep(0.01)
         log.info("Started %s (pid %s) below %s", daemon, self.pid(daemon), self.directory)
 
