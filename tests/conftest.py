@@ -20,7 +20,7 @@ from nacre.kernel.process import ServiceUser
 from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud, User
 
-pytest_plugins = ["nacre.kernel.testing.databases"]
+pytest_plugins = ["nacre.kernel.testing.brokers", "nacre.kernel.testing.databases"]
 
 HERE = Path(__file__).parent
 GUEST_LANES = 2  # files that boot real guests share so many lanes, whatever the number of workers

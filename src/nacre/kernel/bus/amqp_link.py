@@ -15,7 +15,7 @@ from typing import Any
 import aiormq
 from aiormq import Channel
 from aiormq.abc import AbstractConnection
-from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEntity
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 from yarl import URL
 
 log = logging.getLogger(__name__)

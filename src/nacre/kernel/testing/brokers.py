@@ -28,13 +28,18 @@ from pathlib import Path
 
 import pytest
 
-from nacre.kernel.bus.amqp_names import Permissions
+from nacre.kernel.bus.amqp_names import Permissions, host_permissions
 from nacre.kernel.testing import daemons
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH insists on its own directories
 START_SECONDS = 60
 ALL = Permissions(configure=".*", write=".*", read=".*", topics={})
 OWNER = "nacre"
+
+# Hosts that have accounts of their own, the realm where these may do something, and the agents on them.
+HOSTS_REALM = "cloud.1"
+HOSTS = ("h.1", "h.2")
+KINDS = ("compute", "network")
 
 # No spinning while idle, and the port for clusters not open to the network.
 ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
@@ -185,13 +190,7 @@ def _hashed(password: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def broker_accounts() -> Mapping[str, Permissions]:
-    """Accounts that a session's broker has besides the one that may do anything."""
-    return {}
-
-
-@pytest.fixture(scope="session")
-def broker(broker_accounts: Mapping[str, Permissions]) -> Iterator[Broker]:
-    """A RabbitMQ for the session."""
-    with running_broker(broker_accounts) as broker:
+def broker() -> Iterator[Broker]:
+    """A RabbitMQ for the session, with accounts for two hosts in the realm HOSTS_REALM."""
+    with running_broker({host: host_permissions(HOSTS_REALM, host, KINDS) for host in HOSTS}) as broker:
         yield broker

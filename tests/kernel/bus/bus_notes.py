@@ -1,0 +1,48 @@
+"""What the tests of the bus say to each other."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from nacre.kernel.bus import Method
+
+PATIENCE = 20.0  # seconds after which a test gives up; never an expectation
+
+MakeBus = Callable[..., Any]
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    tags: list[str] = []
+
+
+class Echo(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+
+
+SAY = Method("say", Note, Echo)
+NOTE: Method[Note, None] = Method("note", Note)
+
+
+def echo(note: Note) -> Echo:
+    return Echo(text=note.text.upper())
+
+
+class Heard:
+    """Collects notes, and lets a test wait until so many have come."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, note: Note) -> None:
+        with self._changed:
+            self.texts.append(note.text)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> list[str]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.texts) >= count, PATIENCE)
+            return list(self.texts)
