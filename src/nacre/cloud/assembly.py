@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from nacre.cloud import policies
-from nacre.cloud import policies
 from nacre.cloud.agents import compute_agent, network_agent
 from nacre.cloud.settings import Settings
 from nacre.cloud.state import StateDirectory
