@@ -43,6 +43,10 @@ TESTS = (
     *REAL_MODE,
     *LIBVIRT_BINDING,
     "mmdebstrap",  # the Debian test image
+    "libvirt-clients",  # virsh: what an operator sees of a guest
+    "busybox-static",  # a DHCP client for tests of DHCP
+    "iputils-ping",
+    "procps",
     "postgresql",
     "mariadb-server",
     "rabbitmq-server",
