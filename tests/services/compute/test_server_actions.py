@@ -142,6 +142,27 @@ def test_rebuilding(stocked, member, server_id):
     assert state(stocked, server_id) == "shutdown"
 
 
+def test_an_image_of_a_server(stocked, member, server_id):
+    answer = member.act(server_id, version="2.45", createImage={"name": "copy", "metadata": {"why": "test"}})
+    assert answer.status == 202, answer
+    path = f"/v2/images/{answer.json['image_id']}"
+    image = eventually(
+        lambda: (found := member.request("GET", "image", path).json)["status"] == "active" and found
+    )
+    assert (image["name"], image["why"], image["instance_uuid"]) == ("copy", "test", server_id)
+    assert (image["image_type"], image["min_disk"], image["base_image_ref"]) == (
+        "snapshot",
+        1,
+        stocked.image_id,
+    )
+    member.await_status(server_id, "ACTIVE")
+    member.create(imageRef=image["id"])
+    old = member.act(server_id, createImage={"name": "copy"})
+    assert "/v2/images/" in old.headers["location"]
+    for bad in ({}, {"name": ""}, {"name": "x" * 256}, {"name": "x", "metadata": {"": "a"}}):
+        assert member.act(server_id, createImage=bad).status == 400, bad
+
+
 def test_rescuing(stocked, member, server_id):
     answer = member.act(server_id, rescue={"adminPass": "pw"})
     assert (answer.status, answer.json) == (200, {"adminPass": "pw"})

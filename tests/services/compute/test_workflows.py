@@ -178,3 +178,22 @@ def test_ending_a_resize(rehearsal, stocked, member, bigger):
         assert sizes(stocked, server_id) == ([size], size)
     elif rehearsal.ends is JobState.FAILED:
         assert server.task_state is None
+
+
+def images_of(cloud):
+    answer = cloud.user("admin").get("image", "/v2/images?name=copy&visibility=all")
+    return answer.json["images"]
+
+
+@pytest.mark.parametrize("rehearsal", rehearsals(jobs.SNAPSHOT), ids=str)
+def test_making_an_image(rehearsal, stocked, member):
+    server_id = member.create()
+    play(rehearsal, stocked, lambda: member.act(server_id, createImage={"name": "copy"}))
+    server = row(stocked, server_id)
+    if rehearsal.ends is not JobState.CANCELLED:
+        assert (server.vm_state, server.task_state) == ("active", None)
+    if rehearsal.succeeds:
+        (image,) = images_of(stocked)
+        assert (image["status"], image["owner"], image["image_type"]) == ("active", "p1", "snapshot")
+    else:
+        assert images_of(stocked) == []
