@@ -4,17 +4,21 @@ Everything here happens on the bus's own event loop.  A letter leaves the outbox
 broker confirms that it has it, refuses it (nobody listens there, the queue is full), or the letter gets
 too old.  A letter that was sent when the connection broke is sent again over the next one, since
 nobody can know whether it arrived; whoever receives it must stand hearing it twice.
+
+A broker answers a letter that this account may not send by closing the channel, without a word on which
+letter it was.  Then those that were under way go one at a time, until it is found and refused.
 """
 
 import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiormq import Channel
-from aiormq.exceptions import DeliveryError, PublishError
+from aiormq.exceptions import AMQPChannelError, DeliveryError, PublishError
 from pamqp.commands import Basic
 
 log = logging.getLogger(__name__)
@@ -22,8 +26,8 @@ log = logging.getLogger(__name__)
 #: Why a letter is refused that no queue is bound for.
 NOBODY = "nobody listens there"
 
-#: A broker that closes the channel so often over a letter will not take it.
-MOST_ATTEMPTS = 3
+#: Over how many connections that break a letter is sent.
+MOST_ATTEMPTS = 5
 LONGEST_TTL_SECONDS = 1_000_000.0
 
 
@@ -79,6 +83,7 @@ class Outbox:
         self._numbers = itertools.count()
         self._waiting: dict[int, Letter] = {}
         self._sending: set[asyncio.Task[None]] = set()
+        self._careful = False
         self._closed = False
 
     def __len__(self) -> int:
@@ -103,6 +108,9 @@ class Outbox:
         """Send over this channel, first of all what waited for it, in order."""
         self._channel = channel
         channel.closing.add_done_callback(lambda _: self._detach(channel))
+        if self._careful:
+            self._keep_task(self._send_one_by_one(channel))
+            return
         waiting, self._waiting = self._waiting, {}
         for number in sorted(waiting):
             self._forward(waiting[number])
@@ -128,14 +136,23 @@ class Outbox:
             letter.refused("the bus is closed")
 
     def _forward(self, letter: Letter) -> None:
-        if self._channel is None:
+        if self._channel is None or self._careful:
             self._waiting[letter.number] = letter
-            return
-        task = asyncio.get_running_loop().create_task(self._send(self._channel, letter))
+        else:
+            self._keep_task(self._send(self._channel, letter))
+
+    def _keep_task(self, sending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(sending)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _send(self, channel: Channel, letter: Letter) -> None:
+    async def _send_one_by_one(self, channel: Channel) -> None:
+        while self._waiting and self._channel is channel:
+            await self._send(channel, self._waiting.pop(min(self._waiting)), alone=True)
+        if self._channel is channel:
+            self._careful = False
+
+    async def _send(self, channel: Channel, letter: Letter, *, alone: bool = False) -> None:
         seconds = letter.expires_at - time.monotonic()
         if seconds <= 0:
             letter.refused("it was too old to be sent")
@@ -155,16 +172,19 @@ class Outbox:
         except DeliveryError:
             letter.refused("its queue is full")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however a connection breaks
-            self._send_again(channel, letter, error)
+            self._detach(channel)
+            self._consider(letter, error, alone=alone)
         else:
             letter.confirmed()
 
-    def _send_again(self, channel: Channel, letter: Letter, error: BaseException) -> None:
-        self._detach(channel)
-        if self._closed or letter.attempts >= MOST_ATTEMPTS:
+    def _consider(self, letter: Letter, error: BaseException, *, alone: bool) -> None:
+        """Decide what becomes of a letter that was under way when its channel broke."""
+        is_refusal = isinstance(error, AMQPChannelError)
+        if self._closed or letter.attempts >= MOST_ATTEMPTS or (is_refusal and alone):
             letter.refused(f"the broker does not take it: {type(error).__name__}: {error}")
-        else:
-            self._forward(letter)
+            return
+        self._careful = self._careful or is_refusal
+        self._forward(letter)
 
     def _detach(self, channel: Channel) -> None:
         """Stop using a channel that broke; whoever watches over it attaches another."""

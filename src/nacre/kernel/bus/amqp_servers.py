@@ -4,6 +4,10 @@ A server takes from the queue that it shares with the other servers of its topic
 servers, or all groups of them, are told.  A message is confirmed to the broker once it is handled;
 when this process dies in the middle, the broker gives the message to another.  The broker hands out as many
 messages at a time as the server handles at a time, so none waits here while another process is idle.
+
+A broker checks whether an account may send to the exchange and the key that a message names, but (RabbitMQ
+before 4) not the further keys that its headers CC and BCC may name.  So a server takes only what was sent
+to itself by name.
 """
 
 import asyncio
@@ -60,14 +64,14 @@ class BrokerServer:
             self._channel = channel
             shared = queue_arguments(QUEUE_LIMIT)
             await channel.queue_declare(self._shared, durable=True, arguments=shared)
-            await self._consume(channel, self._shared)
+            await self._consume(channel, self._shared, names.calls)
             await channel.queue_bind(self._shared, names.calls, topic)
             told = self._group or self._own
             if self._group:
                 await channel.queue_declare(told, durable=True, arguments=shared)
             else:
                 await channel.queue_declare(told, exclusive=True, arguments=own_queue_arguments(QUEUE_LIMIT))
-            await self._consume(channel, told)
+            await self._consume(channel, told, names.fanout)
             await channel.queue_bind(told, names.fanout, topic)
         except AMQPError as error:
             if is_refusal(error) and not self.opened.done():
@@ -79,13 +83,17 @@ class BrokerServer:
             self.opened.set_result(None)
         return channel
 
-    async def _consume(self, channel: Channel, queue: str) -> None:
-        consuming = await channel.basic_consume(queue, self._take)
+    async def _consume(self, channel: Channel, queue: str, exchange: str) -> None:
+        consuming = await channel.basic_consume(queue, partial(self._take, exchange))
         self._tags[queue] = consuming.consumer_tag or ""
 
     # -- messages ------------------------------------------------------------------------------
 
-    async def _take(self, message: DeliveredMessage) -> None:
+    async def _take(self, exchange: str, message: DeliveredMessage) -> None:
+        if (message.exchange, message.routing_key) != (exchange, self.server.topic):
+            log.warning("%s drops what was sent to %s", self.server.topic, message.routing_key)
+            await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
+            return
         properties = message.header.properties
         expires_at = float("inf")
         if properties.reply_to and properties.expiration:
