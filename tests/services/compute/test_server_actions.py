@@ -304,6 +304,12 @@ def test_diagnostics(stocked, member, admin, server_id):
     assert admin.get(path).status == 409
 
 
+def test_topology(member, server_id):
+    path = f"/servers/{server_id}/topology"
+    assert member.get(path, version="2.78").json == {"nodes": [], "pagesize_kb": None}
+    assert member.get(path, version="2.77").status == 404
+
+
 def test_force_delete(member, server_id):
     assert member.act(server_id, forceDelete=None).status == 202
     member.await_gone(server_id)

@@ -79,7 +79,8 @@ def test_filters_that_came_later_or_are_for_administrators(three, member, admin,
     assert names(admin, "") == []
     assert names(admin, "all_tenants=1&host=host-1") == sorted(three)
     assert names(admin, "all_tenants=1&host=host-2") == []
-    assert names(admin, "tenant_id=p1") == sorted(three)
+    assert names(admin, "all_tenants=1&tenant_id=p1") == sorted(three)
+    assert names(admin, "all_tenants=1&tenant_id=p2") == names(admin, "tenant_id=p1") == []
     assert names(admin, 'all_tenants=1&metadata={"k":"v"}') == ["web-instance-1"]
     assert member.get("/servers?all_tenants=1").status == 403
     assert member.get("/servers/detail?all_tenants=true").status == 403
