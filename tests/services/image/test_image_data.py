@@ -3,6 +3,12 @@
 import hashlib
 import os
 
+import pytest
+
+from nacre.services.image.app import uploads
+from nacre.services.image.db import images
+from nacre.services.image.errors import UploadLost
+
 DATA = os.urandom(3 * 1024 * 1024 + 17)
 
 
@@ -75,3 +81,28 @@ def test_a_ticket_opens_one_image_for_one_operation(cloud, member):
     assert member.post(f"/v2/images/{image['id']}/nacre-tickets", {"operation": "download"}).status == 403
     key = cloud.process.state / "keys" / "image-tickets"
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_host_that_was_restarted_sends_again(cloud, member):
+    image = member.make_image()
+    headers = cloud.user("service").post(
+        "image", f"/v2/images/{image['id']}/nacre-tickets", {"operation": "upload"}
+    ).json["headers"]  # fmt: skip
+    service = cloud.process.services["image"]
+    row = service.db.read(images.find_any, image["id"])
+    dead = uploads.begin(service.background_context(), row, None)
+    dead.write(b"half of the bytes")
+
+    def send():
+        path, kind = f"/tickets/{image['id']}/file", {"content-type": "application/octet-stream"}
+        return cloud.anonymous.put("image", path, raw=DATA, headers={**kind, **headers}).status
+
+    assert send() == 204
+    assert member.get(f"/v2/images/{image['id']}/file").body == DATA
+    with pytest.raises(UploadLost):
+        dead.finish()
+    dead.abort()
+    assert send() == 204, "what has arrived need not arrive again"
+    assert member.get(f"/v2/images/{image['id']}/file").body == DATA
+    files = [path.name for path in (cloud.process.state / "images").rglob(f"{image['id']}*")]
+    assert len(files) == 1

@@ -85,6 +85,13 @@ async def receive(req: Request, begin: Callable[[], Taker]) -> None:
         beating.cancel()
 
 
+async def ignore(req: Request) -> None:
+    """Let a request's body pass by."""
+    assert req.chunks is not None
+    async for _ in req.chunks():
+        pass
+
+
 async def _beat(taker: Taker) -> None:
     """Show signs of life, also while the client is slow or a disk takes long."""
     while True:

@@ -15,6 +15,7 @@ from nacre.services.image.api import image_data
 from nacre.services.image.app import images, tickets, uploads
 from nacre.services.image.app.tickets import Operation
 from nacre.services.image.db.images import Image
+from nacre.services.image.db.tables import Status
 
 HEADER = "X-Image-Ticket"
 
@@ -46,4 +47,7 @@ def download(req: Request, image_id: str) -> Response:
 async def upload(req: Request, image_id: str) -> None:
     image = await image_data.on_thread(_admit, req, image_id, Operation.UPLOAD)
     image_data.check_content_type(req)
-    await image_data.receive(req, lambda: uploads.begin(req.ctx, image, image_data.announced_bytes(req)))
+    if image.status is Status.ACTIVE:  # its host was restarted before it heard that all had arrived
+        await image_data.ignore(req)
+        return
+    await image_data.receive(req, lambda: uploads.begin_anew(req.ctx, image, image_data.announced_bytes(req)))

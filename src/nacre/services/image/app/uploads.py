@@ -96,6 +96,14 @@ def begin(ctx: Context, image: Image, announced: int | None) -> Upload:
     )
 
 
+def begin_anew(ctx: Context, image: Image, announced: int | None) -> Upload:
+    """The same for the one host that has the image's ticket: an earlier upload of its is dead, and replaced."""
+    if image.upload is not None and ctx.db.run(release, image.id, Status.SAVING, image.upload):
+        stores.store(ctx).discard(image.upload)
+        stores.store(ctx).remove(image.upload)
+    return begin(ctx, image, announced)
+
+
 def stage(ctx: Context, image: Image, announced: int | None) -> Upload:
     """Take a queued image whose bytes are only laid ready: they are looked at when they are imported."""
     limit = _check_size(ctx, image, announced)
