@@ -33,6 +33,9 @@ FLAVORS = {
 IMAGE = "tiny"
 EXTERNAL, PRIVATE, ROUTER, GROUP, KEY = "public", "private", "router", "ssh", "demo"
 PHYSICAL_NETWORK = "public"
+POOL = "default"
+#: The addresses of networks that are made unasked (`--nic auto`): room for 16,384 of them.
+POOL_PREFIX, POOL_SUBNET_BITS = "10.64.0.0/10", 24
 
 
 def furnish(
@@ -50,6 +53,7 @@ def furnish(
     make_flavors(admin)
     progress("making networks")
     external = make_external_network(admin, settings.external_cidr)
+    make_subnet_pool(admin)
     make_private_network(demo, settings.private_cidr, external)
     make_security_group(demo)
     make_key_pair(demo, state)
@@ -105,6 +109,19 @@ def make_external_network(admin: CloudClient, cidr: str) -> str:
         }
         admin.post("network", "/v2.0/subnets", {"subnet": body})
     return str(found["id"])
+
+
+def make_subnet_pool(admin: CloudClient) -> None:
+    """Make the pool of addresses for networks whose owners do not want to choose any."""
+    if not admin.get("network", "/v2.0/subnetpools", is_default=True, ip_version=4)["subnetpools"]:
+        body = {
+            "name": POOL,
+            "prefixes": [POOL_PREFIX],
+            "default_prefixlen": POOL_SUBNET_BITS,
+            "shared": True,
+            "is_default": True,
+        }
+        admin.post("network", "/v2.0/subnetpools", {"subnetpool": body})
 
 
 def make_private_network(demo: CloudClient, cidr: str, external_id: str) -> None:

@@ -41,6 +41,7 @@ class Api:
     faults          the dialect of its errors
     versions        its microversions, if it has them
     version_path    below which path microversions apply ("/v2.1")
+    old_id_header   another header in which clients of old look for the request's id
     order           in which a target is loaded, the caller authorised, the body checked
     missing_target  (operation, path values) → what the policy is held against where the thing addressed does
                     not exist, so that who may not see it does not learn that; None: 404 for everybody
@@ -58,6 +59,7 @@ class Api:
     faults: Dialect
     versions: Versions | None = None
     version_path: str = ""
+    old_id_header: str = ""
     order: tuple[str, ...] = ("load", "authorise", "body")
     missing_target: Callable[[Operation, Mapping[str, str]], Mapping[str, Any] | None] | None = None
     unknown: Unknown = Unknown.REFUSE

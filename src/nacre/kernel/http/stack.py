@@ -38,6 +38,8 @@ def name_request(req: Request, proceed: Proceed) -> Response:
     finally:
         log.request_id.reset(token)
     response.headers.append(("x-openstack-request-id", req.id))
+    if req.api.old_id_header:
+        response.headers.append((req.api.old_id_header, req.id))
     return response
 
 

@@ -35,6 +35,8 @@ class ComputeOptions(Options, frozen=True, kw_only=True):
     default_availability_zone: str = "nova"
     build_timeout_seconds: float = 1800.0
     shutdown_timeout_seconds: float = 60.0
+    reclaim_deleted_after_seconds: float = 0.0
+    """How long a deleted server is kept, switched off, so that it can be restored; 0: not at all."""
     port_binding_wait_seconds: float = 300.0
 
     # guests and their screens

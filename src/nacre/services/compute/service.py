@@ -34,6 +34,8 @@ from nacre.services.compute.api import (
     server_tags,
     servers,
     services,
+    topology,
+    unsupported,
     usage_audits,
     usages,
     versions,
@@ -47,6 +49,7 @@ from nacre.services.compute.config import ComputeOptions
 from nacre.services.compute.db.tables import SCHEMA
 from nacre.services.compute.policy import RULES
 from nacre.services.compute.tasks import (
+    backup_rotate,
     interface_attach,
     interface_detach,
     resize_confirm,
@@ -59,6 +62,7 @@ from nacre.services.compute.tasks import (
     server_snapshot,
 )
 from nacre.services.compute.tasks.host_inventory import HOST_INVENTORY
+from nacre.services.compute.tasks.server_reclaim import SERVER_RECLAIM
 from nacre.services.compute.tasks.server_sync import SERVER_SYNC
 from nacre.services.compute.versions import VERSIONS
 
@@ -77,6 +81,7 @@ API = Api(
         server_interfaces.routes,
         instance_actions.routes,
         diagnostics.routes,
+        topology.routes,
         external_events.routes,
         volume_attachments.routes,
         groups.routes,
@@ -95,6 +100,7 @@ API = Api(
         migrations.routes,
         extensions.routes,
         retired.routes,
+        unsupported.routes,
         images.routes,
         security_groups.routes,
         security_groups.rule_routes,
@@ -105,8 +111,11 @@ API = Api(
     faults=ComputeFaults(),
     versions=VERSIONS,
     version_path="/v2.1",
+    # compat: the name that the header had before all services shared one (nova, compute_req_id.py)
+    old_id_header="x-compute-request-id",
     # compat: a request is checked before anybody looks whether its target exists (nova, wsgi.py)
     order=("body", "load", "authorise"),
+    missing_target=flavors.missing_target,
     catalog=CatalogEntry(type="compute", name="nova", path="/v2.1"),
 )
 
@@ -130,7 +139,7 @@ CONSOLE = Api(
 
 STEPS = (
     server_build, server_delete, server_power, server_respec, server_resize, resize_confirm, resize_revert,
-    server_snapshot, interface_attach, interface_detach,
+    server_snapshot, backup_rotate, interface_attach, interface_detach,
 )  # fmt: skip
 """The modules that give the workflows their steps."""
 
@@ -141,7 +150,7 @@ MANIFEST = Manifest(
     options=ComputeOptions,
     schema=SCHEMA,
     workflows=jobs.ALL,
-    reconcilers=(HOST_INVENTORY, SERVER_SYNC),
+    reconcilers=(HOST_INVENTORY, SERVER_SYNC, SERVER_RECLAIM),
     rpc=host_reports.handlers,
     subscriptions={
         "network.port.up": external_events_app.port_up,

@@ -23,6 +23,7 @@ FOLDERS = (
     "os-security-group-default-rules",
 )
 SERVER_FOLDERS = ("consoles", "os-virtual-interfaces")
+ACTIONS = ("resetNetwork",)
 METHODS = ("GET", "POST", "PUT", "DELETE")
 
 routes = Routes("/v2.1")
@@ -43,3 +44,6 @@ for _method in METHODS:
         routes.add(
             _method, f"/servers/{{server_id}}/{_folder}/{{rest*}}", _gone(_method), policy=AUTHENTICATED
         )
+
+for _action in ACTIONS:
+    routes.action(_action, path="/servers/{server_id}/action", policy=AUTHENTICATED)(_gone("POST"))

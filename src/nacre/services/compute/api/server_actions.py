@@ -27,7 +27,17 @@ from nacre.services.compute.api.checks import (
     FlavorReference,
     TrimmedName,
 )  # fmt: skip
-from nacre.services.compute.app import consoles, power, resize, respec, servers, snapshots
+from nacre.services.compute.app import (
+    consoles,
+    deletions,
+    nics,
+    power,
+    resize,
+    respec,
+    servers,
+    snapshots,
+    states,
+)
 from nacre.services.compute.db.servers import Server as Row
 from nacre.services.compute.db.tables import VmState
 
@@ -68,6 +78,18 @@ def reboot(req: Request, server: Row, body: dict[str, str]) -> None:
                body=Anything())  # fmt: skip
 def force_delete(req: Request, server: Row) -> None:
     servers.delete(req.ctx, server, force=True)
+
+
+@routes.action("restore", path=PATH, policy=rules.RESTORE, load=servers.get, status=202, body=Anything())
+def restore(req: Request, server: Row) -> None:
+    deletions.restore(req.ctx, server)
+
+
+@routes.action("injectNetworkInfo", path=PATH, policy=rules.INJECT_NETWORK, load=servers.get, status=202,
+               body=Anything())  # fmt: skip
+def inject_network_info(req: Request, server: Row) -> None:
+    states.check_lock(req.ctx, server)
+    nics.refresh(req.ctx, [server.id])
 
 
 @routes.action(
@@ -128,11 +150,31 @@ SNAPSHOT = Object({"name": Str(1, 255), "metadata": METADATA}, required=("name",
     "createImage", path=PATH, policy=rules.CREATE_IMAGE, load=servers.get, status=202, body=SNAPSHOT
 )
 def create_image(req: Request, server: Row, body: dict[str, Any]) -> Response:
-    image_id = snapshots.create(req.ctx, server, body["name"], body.get("metadata", {}))
+    return _new_image(req, snapshots.create(req.ctx, server, body["name"], body.get("metadata", {})))
+
+
+@routes.action(
+    "createBackup", path=PATH, policy=rules.CREATE_BACKUP, load=servers.get, status=202,
+    body=Object(
+        {"name": TrimmedName(), "backup_type": Str(0, 255), "rotation": Int(0), "metadata": METADATA},
+        required=("name", "backup_type", "rotation"),
+    ),
+)  # fmt: skip
+def create_backup(req: Request, server: Row, body: dict[str, Any]) -> Response:
+    image_id = snapshots.back_up(
+        req.ctx, server, body["name"], body.get("metadata", {}),
+        backup_type=body["backup_type"], keep=body["rotation"],
+    )  # fmt: skip
+    # compat: the address of a backup that will not be kept is not told (nova, create_backup.py)
+    return _new_image(req, image_id, kept=body["rotation"] > 0)
+
+
+def _new_image(req: Request, image_id: str, *, kept: bool = True) -> Response:
+    """Say which image is being made: in the body, and to clients of old in a header."""
     if req.version is not None and req.version >= versions.IMAGE_ID_IN_BODY:
         return Response(202, {"image_id": image_id})
     location = f"{req.ctx.service.process.public_url('image')}/v2/images/{image_id}"
-    return Response(202, headers=[("Location", location)])
+    return Response(202, headers=[("Location", location)] if kept else [])
 
 
 class Rebuilding(Resource):

@@ -157,6 +157,7 @@ def _wanted(req: Request, all_rule: Rule, *, unrestricted: bool) -> Wanted | Non
         deleted=deleted,
         columns=columns,
         name=req.arg("name"),
+        soft_deleted=unrestricted and bool(req.flag("soft_deleted")),
         states=found_states if status else None,
         metadata=_metadata(req) if unrestricted else {},
         ip=_plain_ip(ip) if ip else None,
@@ -175,7 +176,8 @@ def _project(req: Request, all_rule: Rule, *, unrestricted: bool) -> str | None:
     named = req.arg("tenant_id") or req.arg("project_id")
     everywhere = req.query.get("all_tenants")
     if everywhere is None:
-        return named if named and unrestricted else req.ctx.project_id
+        # compat: without all_tenants the name of a project is ignored (nova, bug 1185290)
+        return req.ctx.project_id
     word = everywhere[-1].strip().lower()
     if word and word not in Bool.TRUE and word not in Bool.FALSE:
         raise BadRequest(f"Invalid value for all_tenants: {word[:40]}")

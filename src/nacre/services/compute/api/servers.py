@@ -44,7 +44,7 @@ from nacre.services.compute.api.checks import (
     FlavorReference,
     TrimmedName,
 )
-from nacre.services.compute.app import servers
+from nacre.services.compute.app import deletions, servers
 from nacre.services.compute.db.servers import Server as Row
 from nacre.services.compute.db.tables import NetworkWish
 
@@ -241,8 +241,6 @@ def _old_description(req: Request, name: str) -> str | None:
 
 @routes.put("/{server_id}", policy=rules.UPDATE, load=servers.get, resource=Change)
 def update(req: Request, server: Row, body: dict[str, Any]) -> dict[str, Any]:
-    if not body:
-        raise Invalid("server", {}, "{} does not have enough properties")
     for wire in ("hostname_90", "hostname_94"):
         if wire in body:
             body["hostname"] = body.pop(wire)
@@ -254,4 +252,4 @@ def update(req: Request, server: Row, body: dict[str, Any]) -> dict[str, Any]:
 
 @routes.delete("/{server_id}", policy=rules.DELETE, load=servers.get)
 def delete(req: Request, server: Row) -> None:
-    servers.delete(req.ctx, server)
+    deletions.delete(req.ctx, server)

@@ -57,8 +57,17 @@ class ResizeEnd(msgspec.Struct, frozen=True):
     server_id: str
 
 
-class ServerSnapshot(msgspec.Struct, frozen=True):
-    """Copy a server's root disk into a new image whose id is chosen already."""
+class BackupRotation(msgspec.Struct, frozen=True):
+    """Delete all but the newest backups of a series, `backup_type`; `keep` is how many stay."""
+
+    server_id: str
+    owner: str
+    backup_type: str
+    keep: int
+
+
+class ServerSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Copy a server's root disk into a new image whose id is chosen already; if it is a backup, then rotate."""
 
     server_id: str
     image_id: str
@@ -66,6 +75,7 @@ class ServerSnapshot(msgspec.Struct, frozen=True):
     owner: str
     properties: dict[str, str]
     min_disk_gb: int = 0
+    rotation: BackupRotation | None = None
 
 
 class InterfaceAttach(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,6 +102,7 @@ RESIZE: Workflow[ServerResize] = Workflow("server_resize", ServerResize)
 CONFIRM: Workflow[ResizeEnd] = Workflow("resize_confirm", ResizeEnd)
 REVERT: Workflow[ResizeEnd] = Workflow("resize_revert", ResizeEnd)
 SNAPSHOT: Workflow[ServerSnapshot] = Workflow("server_snapshot", ServerSnapshot)
+ROTATE: Workflow[BackupRotation] = Workflow("backup_rotate", BackupRotation)
 ATTACH_INTERFACE: Workflow[InterfaceAttach] = Workflow("interface_attach", InterfaceAttach)
 DETACH_INTERFACE: Workflow[InterfaceDetach] = Workflow("interface_detach", InterfaceDetach)
 
@@ -101,6 +112,12 @@ def of(server_id: str) -> tuple[str, str]:
     return "server", server_id
 
 
+def backups_of(server_id: str) -> tuple[str, str]:
+    """The same for its backups, which outlive it."""
+    return "backups", server_id
+
+
 ALL: tuple[Workflow[Any], ...] = (
-    BUILD, DELETE, POWER, RESPEC, RESIZE, CONFIRM, REVERT, SNAPSHOT, ATTACH_INTERFACE, DETACH_INTERFACE,
+    BUILD, DELETE, POWER, RESPEC, RESIZE, CONFIRM, REVERT, SNAPSHOT, ROTATE, ATTACH_INTERFACE,
+    DETACH_INTERFACE,
 )  # fmt: skip

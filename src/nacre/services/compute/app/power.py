@@ -70,6 +70,15 @@ VERBS: dict[str, Verb] = {
             name="resume", operation=states.RESUME, method=rpc.RESUME, event="compute_resume_instance",
             becomes=VmState.ACTIVE, power_state=PowerState.RUNNING, power=rpc.Power.RUNNING,
         ),
+        Verb(
+            name="soft_delete", operation=states.SOFT_DELETE, method=rpc.STOP,
+            event="compute_soft_delete_instance",
+            becomes=VmState.SOFT_DELETED, power_state=PowerState.SHUTDOWN, power=rpc.Power.SHUTDOWN,
+        ),
+        Verb(
+            name="restore", operation=states.RESTORE, method=rpc.START, event="compute_restore_instance",
+            becomes=VmState.ACTIVE, power_state=PowerState.RUNNING, power=rpc.Power.RUNNING,
+        ),
     )
 }  # fmt: skip
 
@@ -86,12 +95,21 @@ def message(verb: Verb, command_id: str, server: Server, timeout_seconds: float)
     return rpc.ServerCommand(**told)
 
 
-def begin(ctx: Context, server: Server, verb_name: str) -> None:
+def becomes(verb: Verb, server: Server) -> VmState:
+    """Return what a server is when the verb is done: one that is restored may be in the middle of something."""
+    if verb.name == "restore" and server.rescue_image is not None:
+        return VmState.RESCUED
+    if verb.name == "restore" and server.old_flavor is not None:
+        return VmState.RESIZED
+    return verb.becomes
+
+
+def begin(ctx: Context, server: Server, verb_name: str, **values: Any) -> None:
     """Write down that a server is to change its power state; raises WrongState and ServerIsLocked."""
     verb = VERBS[verb_name]
 
     def write(tx: Transaction) -> None:
-        present = servers.begin(tx, ctx, server.id, verb.operation)
+        present = servers.begin(tx, ctx, server.id, verb.operation, **values)
         states.host_of(present)
         servers.rows.update(tx, server.id, power=verb.power, revision=present.revision + 1)
         tasks.start(

@@ -122,6 +122,9 @@ REBUILD = Operation(
 CREATE_IMAGE = Operation(
     name="createImage", states=_LIVING, sets=T.IMAGE_SNAPSHOT, records="createImage", minds_lock=False
 )
+CREATE_BACKUP = Operation(
+    name="createBackup", states=_LIVING, sets=T.IMAGE_BACKUP, records="createBackup", minds_lock=False
+)
 RESIZE = Operation(name="resize", states=_states(V.ACTIVE, V.STOPPED), sets=T.RESIZE_PREP, records="resize")
 CONFIRM_RESIZE = Operation(
     name="confirmResize", states=_states(V.RESIZED), sets=T.RESIZE_CONFIRMING, records="confirmResize"
@@ -140,6 +143,10 @@ UPDATE_METADATA = Operation(name="update metadata", states=_LIVING)
 DELETE_METADATA = Operation(name="delete metadata", states=_LIVING)
 UPDATE_TAGS = Operation(name="update tags", states=_LIVING, tasks=None, minds_lock=False)
 DIAGNOSTICS = Operation(name="get_diagnostics", states=_states(V.ACTIVE), tasks=None, minds_lock=False)
+SOFT_DELETE = Operation(
+    name="delete", states=frozenset(V) - {V.BUILDING}, sets=T.SOFT_DELETING, records="delete"
+)
+RESTORE = Operation(name="restore", states=_states(V.SOFT_DELETED), sets=T.RESTORING, records="restore")
 DELETE = Operation(
     name="delete", states=None, tasks=None, sets=T.DELETING, records="delete", must_be_launched=False
 )
@@ -166,7 +173,8 @@ def check_lock(ctx: Context, server: Server) -> None:
 def power_of(vm_state: VmState) -> Power:
     """Return what a host should keep a server at that is in this state."""
     return {
-        V.STOPPED: Power.SHUTDOWN, V.PAUSED: Power.PAUSED, V.SUSPENDED: Power.SUSPENDED,
+        V.STOPPED: Power.SHUTDOWN, V.SOFT_DELETED: Power.SHUTDOWN,
+        V.PAUSED: Power.PAUSED, V.SUSPENDED: Power.SUSPENDED,
     }.get(vm_state, Power.RUNNING)  # fmt: skip
 
 

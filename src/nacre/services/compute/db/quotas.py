@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from nacre.kernel.db import Transaction
-from nacre.services.compute.db.tables import server_groups, servers, user_quotas
+from nacre.services.compute.db.tables import VmState, server_groups, servers, user_quotas
 
 
 def user_limits(tx: Transaction, project_id: str, user_id: str) -> dict[str, int]:
@@ -37,7 +37,11 @@ def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> dict[
         func.count(servers.c.id),
         func.coalesce(func.sum(servers.c.vcpus), 0),
         func.coalesce(func.sum(servers.c.memory_mb), 0),
-    ).where(servers.c.project_id == project_id, servers.c.deleted.is_(False))
+    ).where(
+        servers.c.project_id == project_id,
+        servers.c.deleted.is_(False),
+        servers.c.vm_state != VmState.SOFT_DELETED,
+    )
     groups = select(func.count()).where(server_groups.c.project_id == project_id)
     if user_id is not None:
         query = query.where(servers.c.user_id == user_id)

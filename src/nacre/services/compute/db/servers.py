@@ -99,6 +99,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     project_id: str | None = None
     deleted: bool | None = False
+    soft_deleted: bool = False
     columns: dict[str, object] = {}
     name: str | None = None
     states: tuple[StateWish, ...] | None = None
@@ -165,6 +166,8 @@ def _select(wanted: Wanted) -> Select[Any]:
         query = query.where(servers.c.project_id == wanted.project_id)
     if wanted.deleted is not None:
         query = query.where(servers.c.deleted.is_(wanted.deleted))
+    if wanted.deleted is False and not wanted.soft_deleted and wanted.states is None:
+        query = query.where(servers.c.vm_state != VmState.SOFT_DELETED)
     if wanted.name is not None:
         query = query.where(servers.c.name.icontains(wanted.name, autoescape=True))
     if wanted.states is not None:
@@ -234,23 +237,6 @@ def update(tx: Transaction, server_id: str, **values: Any) -> None:
     tx.update(servers, server_id, {**values, "updated_at": tx.now()})
 
 
-def record_power_state(tx: Transaction, server_id: str, power_state: int) -> None:
-    """Note what the hypervisor says where that is all there is to note."""
-    tx.update(servers, server_id, {"power_state": power_state, "updated_at": tx.now()})
-
-
-def usage(tx: Transaction, project_id: str) -> dict[str, int]:
-    """Count what a project uses of its quota: instances, cores, ram."""
-    query = select(
-        func.count(servers.c.id),
-        func.coalesce(func.sum(servers.c.vcpus), 0),
-        func.coalesce(func.sum(servers.c.memory_mb), 0),
-    ).where(servers.c.project_id == project_id, servers.c.deleted.is_(False))
-    counted: Any = tx.execute(query).one()
-    instances, cores, ram = counted
-    return {"instances": int(instances), "cores": int(cores), "ram": int(ram)}
-
-
 def hosts_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, str]:
     """Return where these servers are, for those that are anywhere."""
     if not server_ids:
@@ -265,6 +251,17 @@ def hosts_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, str]:
 def on_host(tx: Transaction, host: str) -> list[Server]:
     """Return every server that a host should have."""
     return tx.all(_ALL.where(servers.c.host == host, servers.c.deleted.is_(False)), Server)
+
+
+def soft_deleted(tx: Transaction, before: datetime, limit: int) -> list[Server]:
+    """Return servers that were deleted before a moment and can still be restored."""
+    query = _ALL.where(
+        servers.c.deleted.is_(False),
+        servers.c.vm_state == VmState.SOFT_DELETED,
+        servers.c.task_state.is_(None),
+        servers.c.deleted_at <= before,
+    )
+    return tx.all(query.order_by(servers.c.deleted_at).limit(limit), Server)
 
 
 class Promised(msgspec.Struct, frozen=True):

@@ -64,6 +64,7 @@ class TaskState(StrEnum):
     REBUILDING = "rebuilding"
     REBUILD_SPAWNING = "rebuild_spawning"
     IMAGE_SNAPSHOT = "image_snapshot"
+    IMAGE_BACKUP = "image_backup"
     UPDATING_PASSWORD = "updating_password"
     RESCUING = "rescuing"
     UNRESCUING = "unrescuing"
@@ -74,6 +75,8 @@ class TaskState(StrEnum):
     RESIZE_REVERTING = "resize_reverting"
     RESIZE_CONFIRMING = "resize_confirming"
     MIGRATING = "migrating"
+    SOFT_DELETING = "soft-deleting"
+    RESTORING = "restoring"
     DELETING = "deleting"
 
 
@@ -217,6 +220,7 @@ servers = Table(
     Index("servers_by_host", "host", "deleted"),
     Index("servers_by_reservation", "reservation_id"),
     Index("servers_by_end", "terminated_at", "launched_at"),
+    Index("servers_by_deletion", "deleted", "deleted_at"),
 )
 
 server_metadata = Table(

@@ -33,7 +33,7 @@ def tell_host(ctx: Context, run: Run[ServerPower]) -> Wait | None:
         rows.update(
             tx,
             server_id,
-            vm_state=verb.becomes,
+            vm_state=power.becomes(verb, server),
             task_state=None,
             power_state=verb.power_state,
             power=verb.power,

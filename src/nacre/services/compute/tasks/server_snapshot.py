@@ -1,19 +1,30 @@
-"""Make an image of a server: an empty image, the host's copy of the root disk, the bytes on their way."""
+"""Make an image of a server: an empty image, the host's copy of the root disk, the bytes on their way.
+
+After a backup a job of its own deletes those of its series that are too many: whatever becomes of that, this
+backup stays.
+"""
 
 from __future__ import annotations
 
+from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, snapshots, states
-from nacre.services.compute.app.jobs import SNAPSHOT, ServerSnapshot
+from nacre.services.compute.app import actions, host_calls, jobs, snapshots, states
+from nacre.services.compute.app.jobs import ROTATE, SNAPSHOT, ServerSnapshot
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import TaskState
 from nacre.services.image import client as image
 
-EVENT = "compute_snapshot_instance"
+SNAPSHOT_EVENT, BACKUP_EVENT = "compute_snapshot_instance", "compute_backup_instance"
+TASKS = frozenset((TaskState.IMAGE_SNAPSHOT, TaskState.IMAGE_BACKUP))
+
+
+def event(run: Run[ServerSnapshot]) -> str:
+    """Return under which name this is noted among what was done to the server."""
+    return SNAPSHOT_EVENT if run.input.rotation is None else BACKUP_EVENT
 
 
 def drop_image(ctx: Context, run: Run[ServerSnapshot]) -> None:
@@ -34,7 +45,7 @@ def copy(ctx: Context, run: Run[ServerSnapshot]) -> Wait | None:
 
     def begin(tx: Transaction) -> rows.Server:
         server = rows.get(tx, server_id)
-        actions.begin(tx, ctx, server_id, EVENT, server.host)
+        actions.begin(tx, ctx, server_id, event(run), server.host)
         return server
 
     server = ctx.db.run(begin)
@@ -52,7 +63,9 @@ def copy(ctx: Context, run: Run[ServerSnapshot]) -> Wait | None:
 
     def end(tx: Transaction) -> None:
         rows.update(tx, server_id, task_state=None)
-        actions.end(tx, ctx, server_id, EVENT, host=host)
+        actions.end(tx, ctx, server_id, event(run), host=host)
+        if run.input.rotation is not None:
+            tasks.start(tx, ROTATE, run.input.rotation, resource=jobs.backups_of(server_id), ctx=ctx)
 
     ctx.db.run(end)
     return None
@@ -66,9 +79,9 @@ def give_up(ctx: Context, run: Run[ServerSnapshot], failure: Failure) -> None:
         server = rows.find(tx, run.input.server_id)
         if server is None:
             return
-        actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
+        actions.end(tx, ctx, server.id, event(run), failure=failure.message, detail=failure.detail)
         action_rows.add_fault(tx, server.id, 500, failure.message, failure.detail)
-        if server.task_state is TaskState.IMAGE_SNAPSHOT:
+        if server.task_state in TASKS:
             rows.update(tx, server.id, task_state=None)
 
     ctx.db.run(write)

@@ -311,6 +311,9 @@ class SimulatedDriver(Driver):
         self, server_id: str, target: Path, disk_format: str, quiesce: bool, attempt: Attempt
     ) -> Done:
         self._gate("snapshot", server_id)
+        remaining = self.options.snapshot_seconds - attempt.waited_seconds
+        if remaining > 0:
+            return Later(remaining, "copying the disk")
         disks.write(target, disk_format, self._get(server_id).root_gb)
         return None
 

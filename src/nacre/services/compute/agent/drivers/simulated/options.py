@@ -27,4 +27,5 @@ class SimulatedOptions:
     build_seconds: float = 0.0  # until a new server runs (fetching its image, as it were)
     boot_seconds: float = 2.0  # until its console shows a login prompt
     shutdown_seconds: float = 0.0  # until a guest that is asked has powered itself off
+    snapshot_seconds: float = 0.0  # until a copy of a disk is written
     failures: tuple[Failure, ...] = field(default=())
