@@ -46,3 +46,8 @@ class Heard:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.texts) >= count, PATIENCE)
             return list(self.texts)
+
+    def wait_a_little(self) -> None:
+        """Let others work, until something new is heard or a moment has passed."""
+        with self._changed:
+            self._changed.wait(0.05)

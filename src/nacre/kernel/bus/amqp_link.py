@@ -21,6 +21,7 @@ from yarl import URL
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
+SET_UP_SECONDS = 20.0
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -81,7 +82,8 @@ class Link:
         while not self._closing.is_set():
             connection = await self.connection()
             try:
-                channel = await set_up(connection)
+                async with asyncio.timeout(SET_UP_SECONDS):  # a replicated queue may wait for its leader
+                    channel = await set_up(connection)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it must go on
                 if _is_cancelled():
                     raise

@@ -60,9 +60,9 @@ class BusOptions(Options, frozen=True, kw_only=True):
             parts = urlsplit(self.url or "")
         except ValueError:
             raise ConfigError("section [bus]: url: that is not a URL") from None
-        if parts.scheme not in SCHEMES or "@" in parts.path:
-            raise ConfigError("section [bus]: url: it must begin with amqp:// or amqps://")
         account, _, hosts = parts.netloc.rpartition("@")
+        if parts.scheme not in SCHEMES or not hosts or "@" in parts.path:
+            raise ConfigError("section [bus]: url: it must be amqp://HOST or amqps://HOST")
         user, _, password = account.partition(":")
         user = self.user if self.user is not None else unquote(user)
         password = self._password() or unquote(password)

@@ -117,6 +117,13 @@ class Broker:
                 daemons.end(process)
         self._process = self._epmd = None
 
+    def stop(self) -> None:
+        """End it in order: what is durable is on the disk."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(START_SECONDS)
+        self.kill()
+
     def _answers(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

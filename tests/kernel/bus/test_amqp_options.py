@@ -1,0 +1,146 @@
+"""How a process is told to reach its broker, TLS included."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from kernel.bus.bus_notes import PATIENCE, SAY, Echo, Note, echo
+from nacre.kernel.bus.amqp import AmqpBus
+from nacre.kernel.bus.amqp_options import BusOptions
+from nacre.kernel.config import ConfigError
+from nacre.kernel.testing.brokers import Broker, running_broker
+
+
+def test_an_account_may_stand_apart_from_the_url(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("a/b@c\n")
+    options = BusOptions(url="amqp://rabbit.example/cloud", user="h.1", password_file=str(secret))
+    assert options.urls() == ["amqp://h.1:a%2Fb%40c@rabbit.example/cloud"]
+
+
+def test_every_host_of_a_cluster_gets_a_url() -> None:
+    options = BusOptions(url="amqp://u:p%40@one,two:5673,/%2Fv?heartbeat=5")
+    assert options.urls() == ["amqp://u:p%40@one/%2Fv?heartbeat=5", "amqp://u:p%40@two:5673/%2Fv?heartbeat=5"]
+
+
+@pytest.mark.parametrize("url", ["", "http://rabbit", "rabbit:5672", "amqp://"])
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="url"):
+        BusOptions(url=url).urls()
+
+
+def test_a_file_that_is_missing_is_named() -> None:
+    with pytest.raises(ConfigError, match="password_file"):
+        BusOptions(url="amqp://rabbit", user="u", password_file="/nowhere").urls()
+    with pytest.raises(ConfigError, match="ca, certificate"):
+        BusOptions(url="amqps://rabbit", ca="/nowhere").tls()
+
+
+class Authority:
+    """Somebody who vouches for certificates."""
+
+    def __init__(self, directory: Path, name: str = "authority") -> None:
+        self._directory = directory
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._write("ca.pem", self._certify(self._name, self._key.public_key(), is_authority=True))
+
+    def issue(self, name: str) -> None:
+        """Write NAME.pem and NAME.key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._write(f"{name}.pem", self._certify(subject, key.public_key(), is_authority=False))
+        text = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        self._write(f"{name}.key", text)
+
+    def _certify(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, is_authority: bool) -> bytes:
+        now = datetime.now(UTC)
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(self._key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+        )
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._directory / name
+        path.write_bytes(content)
+        path.chmod(0o644)  # the broker is another user
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates of a broker and of one process, and an authority that vouches for both."""
+    directory = tmp_path_factory.mktemp("certificates")
+    for each in (directory, *directory.parents):
+        if each.name.startswith(("pytest", "certificates")):
+            each.chmod(0o755)
+    authority = Authority(directory)
+    for name in ("broker", "process"):
+        authority.issue(name)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def tls_broker(certificates: Path) -> Iterator[Broker]:
+    """A broker that speaks with those alone who prove who they are."""
+    with running_broker(certificates=certificates) as broker:
+        yield broker
+
+
+def test_a_process_and_its_broker_prove_who_they_are(tls_broker: Broker, certificates: Path) -> None:
+    options = BusOptions(
+        url=tls_broker.url,
+        ca=str(certificates / "ca.pem"),
+        certificate=str(certificates / "process.pem"),
+        key=str(certificates / "process.key"),
+    )
+    bus = AmqpBus(options, name="process")
+    assert bus.wait_until_connected(PATIENCE)
+    bus.serve("compute", {SAY: echo})
+    assert bus.call("compute", SAY, Note(text="a"), PATIENCE) == Echo(text="A")
+    assert bus.close(PATIENCE)
+
+
+def test_who_cannot_prove_it_is_not_spoken_with(
+    tls_broker: Broker, certificates: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Authority(tmp_path, "impostor").issue("process")
+    ours = {
+        "ca": str(certificates / "ca.pem"),
+        "certificate": str(certificates / "process.pem"),
+        "key": str(certificates / "process.key"),
+    }
+    wrong = [
+        {"ca": ours["ca"]},
+        {**ours, "ca": str(tmp_path / "ca.pem")},
+        {**ours, "certificate": str(tmp_path / "process.pem"), "key": str(tmp_path / "process.key")},
+    ]
+    for number, options in enumerate(wrong):
+        bus = AmqpBus(BusOptions(url=tls_broker.url, **options), name=f"wrong-{number}")
+        assert not bus.wait_until_connected(0.5)
+        bus.close(PATIENCE)
+    refusals = [record for record in caplog.records if "cannot be reached" in record.getMessage()]
+    assert len(refusals) == len(wrong)
+    assert "CERTIFICATE_VERIFY_FAILED" in refusals[1].getMessage()
