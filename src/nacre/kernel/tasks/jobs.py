@@ -71,14 +71,15 @@ def start(
     return job_id
 
 
-def cancel(tx: Transaction, resource: Resource) -> int:
-    """Call off every job of a resource that is not being undone already; return how many.
+def cancel(tx: Transaction, resource: Resource, *, only: int | None = None) -> int:
+    """Call off every job of a resource, or only one, that is not being undone already; return how many.
 
     A running one stops after its present step, all are undone and end `cancelled`; a job that is
     started afterwards waits for that.
     """
     tx.after_commit(partial(announce, tx.db))
-    return tx.execute(_CANCEL, {"key": _key(resource), "now": tx.now()}).rowcount
+    statement = _CANCEL if only is None else _CANCEL.where(jobs.c.id == only)
+    return tx.execute(statement, {"key": _key(resource), "now": tx.now()}).rowcount
 
 
 def wake(where: Any, *, resource: Resource | None = None, kind: str | None = None) -> int:

@@ -1,7 +1,8 @@
 """Network cards of servers that exist: what they are now, plugging one in, pulling one out.
 
-The port is made or lent first and the host told afterwards, by a workflow; if the host cannot plug it in, the
-port goes again.
+A workflow is written down first, and waits; then the port is made or lent, and with its card the workflow goes on
+and tells the host.  Should we die in between, or the host not be able to plug it in, the workflow is what takes
+the port back.
 """
 
 from __future__ import annotations
@@ -56,30 +57,40 @@ def attach(
     states.check(ctx, server, states.ATTACH_INTERFACE)
     host = states.host_of(server)
     wish = _plan(ctx, port_id, network_id, fixed_ip, tag)
-    port = _port(ctx, server, wish, host)
-    nics.refuse_unbound(port, host)
-
-    def write(tx: Transaction) -> Nic:
-        servers.begin(tx, ctx, server.id, states.ATTACH_INTERFACE)
-        before = rows.of_server(tx, server.id)
-        nic = _nic(described[0], before, wish)
-        rows.put(tx, nic)
-        servers.rows.update(tx, server.id, revision=server.revision + 1)
-        tasks.start(
-            tx,
-            jobs.ATTACH_INTERFACE,
-            jobs.InterfaceAttach(server.id, port.id),
-            resource=jobs.of(server.id),
-            ctx=ctx,
-        )
-        return nic
-
-    described = nics.describe(ctx, [port], {})
+    port_id = wish.port_id or new_id()
+    job_id = ctx.db.run(_announce, ctx, server.id, port_id, wish)
     try:
-        return port, ctx.db.run(write)
+        port = _port(ctx, server, wish, port_id, host)
+        nics.refuse_unbound(port, host)
+        (described,) = nics.describe(ctx, [port], {})
+        return port, ctx.db.run(_write_down, ctx, job_id, described, wish)
     except errors.NacreError:
-        nics.let_go(ctx, port.id, owned=wish.port_id is None)
+        ctx.db.run(tasks.cancel, jobs.of(server.id), only=job_id)
+        nics.take_back(ctx, server.id, port_id, owned=wish.port_id is None)
         raise
+
+
+def _announce(tx: Transaction, ctx: Context, server_id: str, port_id: str, wish: NetworkWish) -> int:
+    """Start the workflow that waits for the card, and return its job."""
+    states.check(ctx, servers.rows.lock(tx, server_id), states.ATTACH_INTERFACE)
+    wanted = jobs.InterfaceAttach(server_id, port_id, owned=wish.port_id is None)
+    return tasks.start(tx, jobs.ATTACH_INTERFACE, wanted, resource=jobs.of(server_id), ctx=ctx)
+
+
+def _write_down(tx: Transaction, ctx: Context, job_id: int, described: Nic, wish: NetworkWish) -> Nic:
+    """Give the workflow the card for which it waits."""
+    server_id = described.server_id
+    job = tasks.jobs.get(tx, job_id)
+    if job is None or job.ended_at is not None or job.ending is not None:
+        raise errors.Conflict(
+            "The port was not ready in time.", detail=f"job {job_id} waits for it no longer"
+        )
+    server = servers.begin(tx, ctx, server_id, states.ATTACH_INTERFACE)
+    nic = _nic(described, rows.of_server(tx, server_id), wish)
+    rows.put(tx, nic)
+    servers.rows.update(tx, server_id, revision=server.revision + 1)
+    tasks.wake(tx, resource=jobs.of(server_id))
+    return nic
 
 
 def _plan(
@@ -102,17 +113,17 @@ def _plan(
     return wish
 
 
-def _port(ctx: Context, server: Server, wish: NetworkWish, host: str) -> network.Port:
+def _port(ctx: Context, server: Server, wish: NetworkWish, port_id: str, host: str) -> network.Port:
     service, owner = ctx.as_service(), nics.owner_of(server)
     if wish.port_id is not None:
-        return network.bind_port(service, wish.port_id, host=host, device_id=server.id, device_owner=owner)
+        return network.bind_port(service, port_id, host=host, device_id=server.id, device_owner=owner)
     return network.create_port(
         service,
         str(wish.network_id),
         project_id=server.project_id,
         device_id=server.id,
         device_owner=owner,
-        port_id=new_id(),
+        port_id=port_id,
         fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
         host=host,
     )

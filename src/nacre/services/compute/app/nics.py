@@ -182,6 +182,16 @@ def let_go(ctx: Context, port_id: str, *, owned: bool) -> None:
         network.release_port(ctx.as_service(), port_id)
 
 
+def take_back(ctx: Context, server_id: str, port_id: str, *, owned: bool) -> None:
+    """The same for a port that may have been given to the server or not.  May run twice."""
+    try:
+        port = network.get_port(ctx.as_service(), port_id)
+    except errors.NotFound:
+        return
+    if port.device_id == server_id:
+        let_go(ctx, port_id, owned=owned)
+
+
 # --- what servers show ------------------------------------------------------------------------------
 
 

@@ -1,10 +1,14 @@
-"""Plug a network card into a server whose port exists already; if the host cannot, the port goes again."""
+"""Plug a network card into a server once its port exists; if the port or the host fails, the port goes again.
+
+The request that started this makes the port meanwhile, and writes the card down.  If it died of that, nobody else
+would know the port.
+"""
 
 from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run
+from nacre.kernel.tasks import Failure, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, nics, specs, states
 from nacre.services.compute.app.jobs import ATTACH_INTERFACE, InterfaceAttach
@@ -14,23 +18,35 @@ from nacre.services.compute.db import servers
 from nacre.services.compute.errors import ServerSuperseded
 
 EVENT = "compute_attach_interface"
+PORT_SECONDS = 15.0
+"""How long a request may take to make a port; after that it is thought dead."""
 
 
 def take_back(ctx: Context, run: Run[InterfaceAttach]) -> None:
     """Pull the card out again, give the port up, forget both."""
-    nic = ctx.db.read(rows.by_port, run.input.port_id)
-    if nic is not None and nic.server_id == run.input.server_id:
-        server = ctx.db.read(servers.get, nic.server_id)
+    server_id, port_id = run.input.server_id, run.input.port_id
+    nic = ctx.db.read(rows.by_port, port_id)
+    if nic is not None and nic.server_id == server_id:
+        server = ctx.db.read(servers.get, server_id)
         if server.host is not None:
-            message = rpc.DetachNic(
-                command_id=f"unplug-{run.job.id}", server_id=server.id, port_id=nic.port_id
-            )
+            message = rpc.DetachNic(command_id=f"unplug-{run.job.id}", server_id=server_id, port_id=port_id)
             host_calls.unplug(ctx, server.host, message)
-        nics.let_go(ctx, nic.port_id, owned=nic.owned)
-        ctx.db.run(rows.delete, nic.server_id, nic.port_id)
+    nics.take_back(ctx, server_id, port_id, owned=run.input.owned)
+    ctx.db.run(rows.delete, server_id, port_id)
 
 
 @ATTACH_INTERFACE.step(undo=take_back)
+def await_port(ctx: Context, run: Run[InterfaceAttach]) -> Wait | None:
+    """Wait until the card is written down."""
+    nic = ctx.db.read(rows.by_port, run.input.port_id)
+    if nic is not None and nic.server_id == run.input.server_id:
+        return None
+    if run.waited_seconds >= PORT_SECONDS:
+        raise ServerSuperseded(f"Port {run.input.port_id} was not ready in time.")
+    return Wait(PORT_SECONDS, "the port to be made")
+
+
+@ATTACH_INTERFACE.step()
 def plug(ctx: Context, run: Run[InterfaceAttach]) -> None:
     """Have the host plug the card into the guest."""
     server_id, port_id = run.input.server_id, run.input.port_id
