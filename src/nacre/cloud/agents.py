@@ -107,15 +107,15 @@ def linux_driver(
     from nacre.services.network.agent.drivers.linux.driver import LinuxDriver
     from nacre.services.network.agent.drivers.linux.settings import LinuxSettings
 
-    section = config.values("linux")
-    physical = {PHYSICAL_NETWORK: ""} | section.pop("physical_networks", {})
+    physical = {PHYSICAL_NETWORK: ""} | config.values("linux").get("physical_networks", {})
     return LinuxDriver(
-        LinuxSettings(
+        _options(
+            config.with_defaults("linux", physical_networks=physical),
+            "linux",
+            LinuxSettings,
             namespace=settings.name,
             state_dir=state_dir,
-            physical_networks=physical,
             metadata_url=metadata_url,
             metadata_secret=metadata_secret,
-            **msgspec.convert(section, dict[str, Any]),
         )
     )
