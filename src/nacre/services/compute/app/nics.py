@@ -195,10 +195,17 @@ def take_back(ctx: Context, server_id: str, port_id: str, *, owned: bool) -> Non
 # --- what servers show ------------------------------------------------------------------------------
 
 
-def describe(ctx: Context, ports: Collection[network.Port], known: dict[str, Nic]) -> list[Nic]:
+def describe(
+    ctx: Context,
+    ports: Collection[network.Port],
+    known: dict[str, Nic],
+    *,
+    brand_new: Collection[str] = (),
+) -> list[Nic]:
     """Turn ports into rows, with the names and addresses around them; asks network four times at most.
 
-    `known` are the rows as they were, by port: they tell the order, the tags and who owns the port.
+    `known` are the rows as they were, by port: they tell the order, the tags and who owns the port.  No
+    floating IP can lead to a port that is `brand_new`.
     """
     if not ports:
         return []
@@ -209,7 +216,7 @@ def describe(ctx: Context, ports: Collection[network.Port], known: dict[str, Nic
     group_ids = {group for port in ports for group in port.security_groups}
     groups = {each.id: each.name for each in network.list_security_groups(service, group_ids)}
     floating: dict[tuple[str, str], list[str]] = {}
-    for each in network.list_floating_ips(service, [port.id for port in ports]):
+    for each in network.list_floating_ips(service, [port.id for port in ports if port.id not in brand_new]):
         if each.port_id and each.fixed_ip_address:
             key = (each.port_id, each.fixed_ip_address)
             floating.setdefault(key, []).append(each.floating_ip_address)
@@ -261,7 +268,9 @@ def _copy(subnet: network.Subnet) -> SubnetCopy:
 
 def record_new(ctx: Context, server: Server, ports: Sequence[network.Port]) -> list[Nic]:
     """Write down the cards of a new server, in the order of its wishes."""
-    described = describe(ctx, ports, {})
+    made = zip(ports, server.network_wishes, strict=True)
+    brand_new = {port.id for port, wish in made if wish.port_id is None}
+    described = describe(ctx, ports, {}, brand_new=brand_new)
     nics = [
         msgspec.structs.replace(nic, position=place, tag=wish.tag, owned=wish.port_id is None)
         for place, (nic, wish) in enumerate(zip(described, server.network_wishes, strict=True))
