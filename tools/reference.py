@@ -146,7 +146,8 @@ def options(section: Section) -> Iterator[Option]:
             or _comment(lines[node.lineno - 1])
             or from_docstring.get(name, "")
         )
-        text = text[:1].upper() + text[1:].removesuffix(".")
+        text = re.sub(r"\bNone\b", "not set", text).removeprefix("is ").removesuffix(".")
+        text = text[:1].upper() + text[1:]
         yield Option(name, _kind(hints[name]), _default(defaults.get(name)), text, group)
 
 

@@ -26,7 +26,7 @@ def test_made_pages_are_fresh() -> None:
 
 
 def test_every_section_that_the_code_reads_is_in_the_reference() -> None:
-    asked = re.compile(r"""(?:config\.section\(|config\.values\(|_options\(\s*config,)\s*"(\w+)\"""")
+    asked = re.compile(r"""(?:\.section\(|config\.values\(|_options\(\s*config,)\s*"(\w+)\"""")
     read = {
         name for path in (ROOT / "src" / "nacre").rglob("*.py") for name in asked.findall(path.read_text())
     }

@@ -20,6 +20,7 @@ class Elsewhere(Section, frozen=True, kw_only=True):
     """The section [elsewhere]: the base address of each service that another process serves."""
 
     services: dict[str, str] = {}
+    """Service → base address."""
 
 
 def run(options: Options, *, services: Sequence[str]) -> None:

@@ -53,11 +53,15 @@ class ProcessOptions(Options, frozen=True, kw_only=True):
     """The section [process] of the configuration."""
 
     runnable_threads: int = 4
+    """How many threads answer requests at once; those that wait for something do not count."""
     maximum_threads: int = 128
+    """How many threads there may be with those that wait."""
     task_threads: int = 8
+    """How many steps of background jobs run at once."""
     public_host: str | None = None
     """The host name in the catalog; by default the address that is listened on."""
     public_scheme: str = "http"
+    """`https` in the catalog where a proxy in front of the cloud speaks it."""
 
 
 class DatabaseOptions(Options, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class DatabaseOptions(Options, frozen=True, kw_only=True):
     url: str | None = None
     """`postgresql://…/nacre_{service}` or `mysql://…`; by default one SQLite file for each service."""
     synchronous: str = "NORMAL"
+    """How far SQLite waits for the disk: NORMAL may lose the last moments at a power cut, FULL nothing."""
 
 
 class ServiceUser(msgspec.Struct, frozen=True, kw_only=True):

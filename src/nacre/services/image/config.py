@@ -17,10 +17,15 @@ class ImageOptions(Options, frozen=True, kw_only=True):
     user_storage_bytes: int = 0
     """How much the images of one project may hold together; 0: no limit."""
     maximum_properties: int = 128
+    """Of one image."""
     maximum_tags: int = 128
+    """Of one image."""
     maximum_members: int = 128
+    """With how many projects one image may be shared."""
     maximum_page: int = 1000
+    """The longest page of a list."""
     default_page: int = 25
+    """The length of a page where nobody asks for one."""
     upload_lease_seconds: float = 60.0
     """How long an upload may show no sign of life before its image is queued again."""
     ticket_seconds: float = 3600.0

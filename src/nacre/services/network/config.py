@@ -20,6 +20,11 @@ class NetworkOptions(Options, frozen=True, kw_only=True):
     reschedule_seconds   a dead agent's routers and DHCP servers move after so long
     log_hours            how long the log of changes is kept; a host that was away longer is told everything
     maximum_page         the longest page of a list; 0: no bound
+    dhcp_servers_per_network   on how many hosts a network's DHCP runs
+    availability_zone    the zone of all network agents
+    maximum_host_routes, maximum_dns_nameservers   of one subnet
+    maximum_routes       of one router, besides those of its legs
+    maximum_address_pairs   further addresses of one port
     """
 
     physical_networks: tuple[str, ...] = ("public",)
@@ -42,6 +47,7 @@ class NetworkOptions(Options, frozen=True, kw_only=True):
     maximum_routes: int = 30
     maximum_address_pairs: int = 10
 
+    # quotas of projects for which none were set; -1 = no limit
     quota_network: int = 100
     quota_subnet: int = 100
     quota_subnetpool: int = -1

@@ -8,9 +8,11 @@ class AgentOptions:
     """Options of the compute agent."""
 
     heartbeat_seconds: float = 10.0
+    """How often the agent says that it lives."""
     refresh_seconds: float = 60.0
     """How often everything is looked at although nothing was heard; a lost event costs no more than that."""
     sweep_seconds: float = 3600.0
+    """How often cached images are looked through."""
     unused_image_seconds: float = 24 * 3600.0
     """How long a cached image stays that no server uses."""
     workers: int = 8

@@ -8,6 +8,7 @@ class AgentOptions:
     """Options of the network agent."""
 
     heartbeat_seconds: float = 10.0
+    """How often the agent says that it lives."""
     poll_seconds: float = 30.0
     """How often changes are asked for although nobody woke us; a lost wake costs no more than that."""
     reconcile_seconds: float = 60.0

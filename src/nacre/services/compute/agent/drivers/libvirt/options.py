@@ -23,6 +23,7 @@ class LibvirtOptions:
     user: str = "root"
     """Who QEMU runs as; the state directory must be within this user's reach."""
     disk_cache: Literal["none", "writeback", "writethrough", "directsync", "unsafe"] = "writeback"
+    """How the host's memory caches guests' disks."""
     console_log_bytes: int = 1 << 20
     """How much of a guest's console output is kept, about."""
     tap_wait_seconds: float = 60.0

@@ -8,10 +8,10 @@ class Failure:
     """A call that is to fail.  `verb` is a method of the driver ("ensure", "stop"), `server` a part of the
     server's name or id (empty: any)."""
 
-    verb: str
-    server: str = ""
-    message: str = "The simulated host was told to fail."
-    times: int | None = None  # None = for ever
+    verb: str  # which call of the driver: ensure, start, stop, …
+    server: str = ""  # a part of the server's name or id; empty: any server
+    message: str = "The simulated host was told to fail."  # what the server's fault says
+    times: int | None = None  # how often; None: for ever
     outage: bool = False  # something that may pass, rather than a refusal
 
 
@@ -19,13 +19,13 @@ class Failure:
 class SimulatedOptions:
     """Options of the simulated driver."""
 
-    vcpus: int = 64
-    memory_mb: int = 256 * 1024
-    disk_gb: int = 10_000
-    arch: str = "x86_64"
+    vcpus: int = 64  # what the host has
+    memory_mb: int = 256 * 1024  # what the host has
+    disk_gb: int = 10_000  # what the host has
+    arch: str = "x86_64"  # what images must be made for
     traits: tuple[str, ...] = ()  # besides those that every simulated host has
     build_seconds: float = 0.0  # until a new server runs (fetching its image, as it were)
     boot_seconds: float = 2.0  # until its console shows a login prompt
     shutdown_seconds: float = 0.0  # until a guest that is asked has powered itself off
     snapshot_seconds: float = 0.0  # until a copy of a disk is written
-    failures: tuple[Failure, ...] = field(default=())
+    failures: tuple[Failure, ...] = field(default=())  # the tables below

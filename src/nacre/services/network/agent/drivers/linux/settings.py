@@ -13,8 +13,12 @@ class LinuxSettings:
     to an empty string for a network that has no wire and exists on this host only.
     `tunnel_ip` is this host's end of its tunnels: an address in the data plane's namespace or else in the
     namespace in which the agent runs.
+    `tunnel_port` is the UDP port of the tunnels, the same on all hosts.
     `machine_access` gives the machine an address on flat external networks, so that it reaches floating IPs.
     `uplink` names an interface of the machine through which guests reach the outside world; empty for none.
+    `create_taps` has the agent make guests' interfaces; without it somebody else must.
+    `dns_servers` answer what guests ask of the world, unless their subnet names others.
+    `dhcp_lease_seconds` is how long a guest may keep an address before it asks again.
     """
 
     namespace: str
