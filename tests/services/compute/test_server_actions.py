@@ -1,7 +1,7 @@
 """What is asked of servers: power, locks, passwords, consoles, rebuilds, snapshots, and what is refused."""
 
 import pytest
-from tests.services.compute.conftest import eventually, make_image
+from tests.services.compute.conftest import eventually, make_image, stock
 
 from nacre.services.compute.agent.drivers.simulated import Failure
 
@@ -54,6 +54,28 @@ def test_bad_actions(member, server_id):
     for body in ({}, {"nonsense": None}, {"os-start": None, "os-stop": None}, {"reboot": {}},
                  {"reboot": {"type": "NO"}}, {"reboot": {"type": "HARD", "x": 1}}, []):  # fmt: skip
         assert member.post(f"/servers/{server_id}/action", body).status == 400, body
+
+
+def test_actions_that_are_not_offered(member, admin, server_id):
+    nowhere = "11111111-2222-3333-4444-555555555555"
+    for action in ("migrate", "os__migrateLive", "evacuate", "shelveOffload"):
+        assert member.act(server_id, **{action: None}).status == 403, action
+        assert admin.act(server_id, **{action: None}).status == 501, action
+        assert admin.act(nowhere, **{action: None}).status == 404, action
+    for action in ("shelve", "unshelve", "trigger_crash_dump", "addFixedIp", "removeFixedIp"):
+        assert member.act(server_id, **{action: None}).status == 501, action
+    assert member.act(server_id, version="2.44", addFixedIp=None).status == 400
+    assert admin.act(server_id, resetNetwork=None).status == 410
+
+
+def test_a_look_at_the_network(stocked, member, admin):
+    network = stocked.network.make_network()
+    server_id = member.create(networks=[{"uuid": network["id"]}])
+    path = f"/v2.0/networks/{network['id']}"
+    assert admin.request("PUT", "network", path, {"network": {"name": "renamed"}}).status == 200
+    assert member.act(server_id, injectNetworkInfo=None).status == 403
+    assert admin.act(server_id, injectNetworkInfo=None).status == 202
+    assert list(member.show(server_id)["addresses"]) == ["renamed"]
 
 
 def test_two_things_at_once_are_refused(stocked, member, server_id):
@@ -114,8 +136,10 @@ def test_console_output_and_passwords(stocked, member, server_id):
     stocked.clock.turn(seconds=30)
     output = member.act(server_id, os__getConsoleOutput={}).json["output"]
     assert "login:" in output
-    last = member.act(server_id, os__getConsoleOutput={"length": 3}).json["output"]
-    assert len(last.splitlines()) <= 3
+    lines = output.split("\n")  # the end counts as a line, as it does in nova
+    for length, wanted in ((3, lines[-3:]), (1, lines[-1:]), (0, [""]), (-1, lines), (1000, lines)):
+        last = member.act(server_id, os__getConsoleOutput={"length": length}).json["output"]
+        assert last == "\n".join(wanted), length
     assert member.act(server_id, os__getConsoleOutput={"length": "x"}).status == 400
     assert member.act(server_id, changePassword={"adminPass": "new"}).status == 202
     assert member.act(server_id, changePassword={}).status == 400
@@ -161,6 +185,25 @@ def test_an_image_of_a_server(stocked, member, server_id):
     assert "/v2/images/" in old.headers["location"]
     for bad in ({}, {"name": ""}, {"name": "x" * 256}, {"name": "x", "metadata": {"": "a"}}):
         assert member.act(server_id, createImage=bad).status == 400, bad
+
+
+def test_the_type_of_an_image_is_what_its_maker_says(stocked, member, server_id):
+    answer = member.act(
+        server_id, version="2.45", createImage={"name": "copy", "metadata": {"image_type": "test"}}
+    )
+    image = member.request("GET", "image", f"/v2/images/{answer.json['image_id']}").json
+    assert (image["image_type"], image["instance_uuid"]) == ("test", server_id)
+
+
+def test_an_image_that_is_being_made(cloud, admin, member):
+    cloud.add_host(snapshot_seconds=3600)
+    stock(cloud, admin)
+    server_id = member.create()
+    image_id = member.act(server_id, version="2.45", createImage={"name": "copy"}).json["image_id"]
+    assert member.get(f"/images/{image_id}").json["image"]["status"] == "SAVING"
+    assert member.act(server_id, createImage={"name": "another"}).status == 409
+    assert member.delete(f"/images/{image_id}").status == 204
+    assert member.get(f"/images/{image_id}").status == 404
 
 
 def test_rescuing(stocked, member, server_id):
@@ -298,7 +341,7 @@ def test_diagnostics(stocked, member, admin, server_id):
     assert member.get(path).status == 403
     assert "memory" in admin.get(path).json
     shown = admin.get(path, version="2.48").json
-    assert (shown["state"], shown["num_cpus"]) == ("running", 1)
+    assert (shown["state"], shown["driver"], shown["num_cpus"]) == ("running", "libvirt", 1)
     member.act(server_id, os__stop=None)
     member.await_status(server_id, "SHUTOFF")
     assert admin.get(path).status == 409

@@ -191,6 +191,7 @@ def test_changes_of_paper(stocked, member):
         "::babe:202:202",
     )
     assert "OS-EXT-STS:vm_state" not in server
+    assert member.put(path, {"server": {}}).status == 200
     assert "OS-EXT-STS:vm_state" in member.put(path, {"server": {"name": "n"}}, version="2.75").json["server"]
     for bad in ({"name": ""}, {"name": "x" * 256}, {"status": "x"}):
         assert member.put(path, {"server": bad}).status == 400, bad

@@ -26,3 +26,8 @@ def test_microversions_are_negotiated(member):
 def test_the_table_has_no_gaps():
     numbers = [int(number.split(".")[1]) for number in TABLE]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_id_of_a_request_by_both_its_names(stocked, member):
+    headers = member.get("/flavors").headers
+    assert headers["x-compute-request-id"] == headers["x-openstack-request-id"]
