@@ -45,8 +45,11 @@ TESTS = (
     "mmdebstrap",  # the Debian test image
     "libvirt-clients",  # virsh: what an operator sees of a guest
     "busybox-static",  # a DHCP client for tests of DHCP
+    "curl",  # a guest that asks for its metadata
     "iputils-ping",
     "procps",
+    "chromium",  # a browser, for what people see in one
+    "chromium-driver",
     "postgresql",
     "mariadb-server",
     "rabbitmq-server",

@@ -102,13 +102,16 @@ def mariadb_server() -> Iterator[Server]:
         pytest.skip("no MariaDB server is installed")
     with private_directory("mysql") as (directory, user):
         where = ["--no-defaults", f"--datadir={directory / 'data'}"]
-        subprocess.run(
+        installed = subprocess.run(
             [installer, *where, "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
             user=user,
             cwd=directory,
         )
+        if installed.returncode:
+            raise RuntimeError(f"MariaDB cannot be set up: {installed.stdout} {installed.stderr}")
         socket = directory / "socket"
         command = [program, *where, "--skip-networking", f"--socket={socket}", "--skip-log-bin"]
         command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
