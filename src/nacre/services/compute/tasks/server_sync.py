@@ -19,7 +19,8 @@ from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Reconciler, Report
 from nacre.services.compute import rpc
 from nacre.services.compute.app import host_reports, servers
-from nacre.services.compute.db import actions, hosts, interrupted
+from nacre.services.compute.db import actions, hosts
+from nacre.services.compute.db import server_sync as rows_left
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.hosts import Host
 from nacre.services.compute.db.tables import TaskState, VmState
@@ -50,7 +51,7 @@ def run(ctx: Context) -> Report:
 
 def _take_tasks_off(tx: Transaction, before: datetime) -> int:
     """Let servers be asked again whose task ended without a word; one that was never built is in ERROR."""
-    lying = interrupted.find(tx, before, AT_ONCE)
+    lying = rows_left.find(tx, before, AT_ONCE)
     for server in lying:
         log.warning("Server %s was %s, and no job is behind it", server.id, server.task_state)
         message = f"What was being done with the server ({server.task_state}) ended without a result."
