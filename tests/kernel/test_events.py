@@ -109,7 +109,7 @@ def test_a_notification_has_the_format_of_oslo_messaging(
     make_service: Callable[..., Service], bus: MemoryBus
 ) -> None:
     received: list[events.Notification] = []
-    watcher = bus.serve(events.NOTIFICATIONS, {events.NOTIFY: received.append})
+    watcher = bus.serve(f"{events.NOTIFICATIONS}.audit", {events.NOTIFY: received.append})
     ctx = make_service("compute").background_context(request_id="req-9", project_id="p", user_id="u")
     before = ctx.clock.now()
     events.notify(ctx, "compute.instance.create.end", {"instance_id": "i"}, priority="AUDIT")

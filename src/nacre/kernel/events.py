@@ -7,7 +7,8 @@ free.  An event is a hint to look now rather than at the reconciler's next turn:
 published after the transaction that it tells of, and nothing may depend on it alone.
 
 A *notification* (``compute.instance.create.end``) is for telemetry and billing outside nacre, in the
-format of oslo.messaging, on the bus topic ``notifications``.
+format of oslo.messaging, where its listeners look: in the service's control exchange, under the topic
+``notifications.info`` (or another priority).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nacre.kernel.context import Context
     from nacre.kernel.service import Service
 
+#: What the topics of notifications begin with; the priority follows.
 NOTIFICATIONS = "notifications"
 
 Priority = Literal["AUDIT", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", "SAMPLE"]
@@ -79,7 +81,10 @@ def notify(ctx: Context, event_type: str, payload: dict[str, Any], priority: Pri
         "_context_project_id": ctx.project_id,
     }
     text = msgspec.json.encode(notification).decode()
-    ctx.bus.fanout(NOTIFICATIONS, NOTIFY, Notification(message=text))
+    # compat: `info` for INFO and so on (oslo.messaging, MessagingDriver.notify).
+    topic = f"{NOTIFICATIONS}.{priority.lower()}"
+    exchange = ctx.service.manifest.control_exchange or ctx.service.name
+    ctx.bus.notify(exchange, topic, NOTIFY, Notification(message=text))
 
 
 def _topic(event_name: str) -> str:

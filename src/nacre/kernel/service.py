@@ -47,6 +47,7 @@ class Manifest:
     needs          names of the services that its code calls
     on_start       called once the database is there and before anything is served; may run again
     authenticator  only identity's: how this process turns tokens into credentials
+    control_exchange   under which name the outside expects its notifications ("nova"); its own by default
     """
 
     name: str
@@ -62,6 +63,7 @@ class Manifest:
     needs: tuple[str, ...] = ()
     on_start: Callable[[Service], None] | None = None
     authenticator: Callable[[Service], Authenticator] | None = None
+    control_exchange: str | None = None
 
 
 class Service:

@@ -160,26 +160,28 @@ def test_a_full_queue_refuses_calls_and_drops_casts(
     make_amqp_bus: MakeAmqpBus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(amqp_servers, "QUEUE_LIMIT", 5)
-    heard, started, release = Heard(), threading.Event(), threading.Event()
+    heard, release = Heard(), threading.Event()
 
     def handler(note: Note) -> None:
-        started.set()
         release.wait(PATIENCE)
         heard(note)
 
     bus = make_amqp_bus()
     subscription = bus.serve("compute", {NOTE: handler}, concurrency=1)
-    for number in range(100):
-        bus.cast("compute", NOTE, Note(text=str(number)))
-    assert started.wait(PATIENCE)
+    sent = 0
+    while (
+        "its queue is full" not in caplog.text
+    ):  # the broker counts with a delay, so that more than five fit
+        bus.cast("compute", NOTE, Note(text=str(sent)))
+        sent += 1
+        heard.wait_a_little()
     with pytest.raises(errors.Unavailable) as caught:
-        bus.call("compute", NOTE, Note(text="refused"))
+        bus.call("compute", NOTE, Note(text="refused"), PATIENCE)
     assert "full" in str(caught.value.detail)
     release.set()
     assert subscription.close(PATIENCE)
     assert heard.texts[:5] == list("01234")
-    assert len(heard.texts) < 100
-    assert "its queue is full" in caplog.text
+    assert len(heard.texts) < sent
 
 
 def test_the_loop_of_somebody_else_can_be_used(make_amqp_bus: MakeAmqpBus) -> None:

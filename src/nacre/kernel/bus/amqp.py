@@ -27,7 +27,6 @@ from typing import Any, TypeVar
 import uvloop
 from aiormq import Channel
 from aiormq.abc import AbstractConnection
-from aiormq.exceptions import AMQPError
 
 from nacre.kernel.bus import envelope
 from nacre.kernel.bus.amqp_calls import Call, Calls
@@ -241,8 +240,9 @@ class AmqpBus:
         """Send what waits, then hang up."""
         try:
             async with asyncio.timeout(seconds):
-                await self._outbox.flush()
-                await self._outside.flush()
+                if self._link.is_up:
+                    await self._outbox.until_empty()
+                    await self._outside.until_empty()
         except TimeoutError:
             pass
         finished = not (len(self._outbox) or len(self._outside))
@@ -276,34 +276,27 @@ class AmqpBus:
 
     async def _open_outside(self, connection: AbstractConnection) -> Channel:
         """Set up what is told to programs outside nacre, apart, so that their trouble is not ours."""
-        for exchange in self._exchanges:
-            await self._ensure_outside_exchange(connection, exchange)
+        known: set[str] = set()
+        while known != self._exchanges:  # more may come while we wait
+            exchange = (self._exchanges - known).pop()
+            await ensure_exchange(connection, exchange, durable=self._options.notification_exchanges_durable)
+            known.add(exchange)
         channel = await open_channel(connection, confirms=True)
+        if known != self._exchanges:
+            raise RuntimeError("another exchange is needed")
         self._outside.attach(channel)
         return channel
-
-    async def _ensure_outside_exchange(self, connection: AbstractConnection, exchange: str) -> None:
-        await ensure_exchange(connection, exchange, durable=self._options.notification_exchanges_durable)
 
     def _ask(self, call: Call) -> None:
         self._outbox.post(self._calls.letter(call, self._options.patience_seconds))
 
     def _notify(self, letter: Letter) -> None:
-        if letter.exchange in self._exchanges:
-            self._outside.post(letter)
-            return
-        if not self._exchanges:
-            self._tasks.append(self._loop.create_task(self._link.keep("notifications", self._open_outside)))
-        self._exchanges.add(letter.exchange)
-        self._tasks.append(self._loop.create_task(self._notify_new(letter)))
-
-    async def _notify_new(self, letter: Letter) -> None:
-        """Send the first notification to an exchange, which may not be there yet."""
-        if self._outside.channel is not None:
-            try:
-                await self._ensure_outside_exchange(await self._link.connection(), letter.exchange)
-            except (AMQPError, OSError, RuntimeError) as error:
-                log.warning("Notifications for %s cannot be sent: %s", letter.exchange, error)
+        if letter.exchange not in self._exchanges:
+            if not self._exchanges:
+                keeping = self._link.keep("notifications", self._open_outside)
+                self._tasks.append(self._loop.create_task(keeping))
+            self._exchanges.add(letter.exchange)
+            self._outside.renew()  # for it must be there before anything is sent to it
         self._outside.post(letter)
 
     async def _begin_server(self, server: Server) -> BrokerServer:

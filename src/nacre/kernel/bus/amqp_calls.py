@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 #: From which age a call without an answer is doubted: does anybody serve it?
 DOUBT_SECONDS = 1.0
 
+#: How long after the broker came back servers have for coming back, too.
+RETURN_SECONDS = 10.0
+
 REPLY_LIMIT = 100_000
 
 
@@ -58,6 +61,7 @@ class Calls:
         self._names, self._name = names, name
         self._waiting: dict[str, Call] = {}
         self._opened_at = float("inf")  # when the present mailbox began
+        self._doubt_from: float | None = None
         self.address = new_address(name)
 
     def letter(self, call: Call, patience_seconds: float) -> Letter:
@@ -100,6 +104,7 @@ class Calls:
         await channel.queue_declare(queue, exclusive=True, arguments=own_queue_arguments(REPLY_LIMIT))
         await channel.queue_bind(queue, self._names.replies, self.address)
         await channel.basic_consume(queue, self._hear, no_ack=True)
+        self._doubt_from = 0.0 if self._doubt_from is None else time.monotonic() + RETURN_SECONDS
         self._opened_at = time.monotonic()
         return channel
 
@@ -110,7 +115,7 @@ class Calls:
         One that died left it, and for a while the queue takes calls that nobody will hear.
         """
         self._fail_unheard()
-        late = self._late()
+        late = self._late() if time.monotonic() >= (self._doubt_from or 0.0) else []
         for topic in {call.topic for call in late}:
             try:
                 connection = await link.connection()

@@ -94,7 +94,7 @@ class Link:
                 continue
             failures = 0
             reason = await _broken(channel)
-            if not (connection.is_closed or self._closing.is_set()):
+            if reason is not None and not (connection.is_closed or self._closing.is_set()):
                 log.warning("The broker closed the channel of %s: %s", purpose, _reason(reason))
                 await self._pause(0)
 
@@ -161,10 +161,11 @@ def is_refusal(error: BaseException) -> bool:
 
 
 async def _broken(thing: Any) -> BaseException | None:
-    """Return when a connection or a channel is no more, and why."""
+    """Return when a connection or a channel is no more, and why; None when we closed it."""
     closing = thing.closing
     await asyncio.wait([closing])
-    return None if closing.cancelled() else closing.exception()
+    reason = None if closing.cancelled() else closing.exception()
+    return None if isinstance(reason, asyncio.CancelledError) else reason
 
 
 def _is_cancelled() -> bool:

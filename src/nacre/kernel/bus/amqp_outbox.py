@@ -83,6 +83,7 @@ class Outbox:
         self._numbers = itertools.count()
         self._waiting: dict[int, Letter] = {}
         self._sending: set[asyncio.Task[None]] = set()
+        self._attached = asyncio.Event()
         self._careful = False
         self._closed = False
 
@@ -107,6 +108,7 @@ class Outbox:
     def attach(self, channel: Channel) -> None:
         """Send over this channel, first of all what waited for it, in order."""
         self._channel = channel
+        self._attached.set()
         channel.closing.add_done_callback(lambda _: self._detach(channel))
         if self._careful:
             self._keep_task(self._send_one_by_one(channel))
@@ -114,6 +116,13 @@ class Outbox:
         waiting, self._waiting = self._waiting, {}
         for number in sorted(waiting):
             self._forward(waiting[number])
+
+    def renew(self) -> None:
+        """Have letters wait for another channel; this one is closed when those under way have arrived."""
+        channel = self._channel
+        if channel is not None:
+            self._detach(channel)
+            self._renewing = asyncio.get_running_loop().create_task(self._close_after(channel))
 
     def drop_expired(self) -> None:
         """Give up what waited too long for a channel."""
@@ -128,12 +137,24 @@ class Outbox:
         while self._sending:
             await asyncio.wait(self._sending)
 
+    async def until_empty(self) -> None:
+        """Return when no letter is left; those that wait for a channel are waited for."""
+        while self._waiting or self._sending:
+            if self._sending:
+                await self.flush()
+            else:
+                await self._attached.wait()
+
     def close(self) -> None:
         """Refuse what waits, and all that still comes."""
         self._closed, self._channel = True, None
         waiting, self._waiting = self._waiting, {}
         for letter in waiting.values():
             letter.refused("the bus is closed")
+
+    async def _close_after(self, channel: Channel) -> None:
+        await self.flush()
+        await channel.close()
 
     def _forward(self, letter: Letter) -> None:
         if self._channel is None or self._careful:
@@ -190,3 +211,4 @@ class Outbox:
         """Stop using a channel that broke; whoever watches over it attaches another."""
         if channel is self._channel:
             self._channel = None
+            self._attached.clear()
