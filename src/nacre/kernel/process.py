@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ import msgspec
 
 from nacre.kernel import errors, events
 from nacre.kernel.auth import Authenticator, CachingAuthenticator, Credentials, from_token_body
-from nacre.kernel.bus import Bus, MemoryBus, Subscription
+from nacre.kernel.bus import Bus, BusOptions, Subscription, open_bus
 from nacre.kernel.client import Client, LocalClient, RemoteClient
 from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile, Options
@@ -31,6 +32,7 @@ from nacre.kernel.policy import Policy
 from nacre.kernel.pool import CompensatingPool
 from nacre.kernel.service import ANONYMOUS, Manifest, Service
 from nacre.kernel.tasks import Crew, Runner
+from nacre.kernel.tasks.neighbours import share as share_hints
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +112,9 @@ class Process:
         self.config = config or ConfigFile()
         self.options = self.config.section("process", ProcessOptions)
         self.clock = clock or Clock()
-        self.bus: Bus = bus or MemoryBus()
+        bus_options = self.config.section("bus", BusOptions)
+        self.bus: Bus = bus or open_bus(bus_options, name=socket.gethostname())
+        self._control_exchanges = bus_options.control_exchanges
         self._owns_bus = bus is None
         self.service_user = service_user
         self.pool = CompensatingPool(
@@ -122,6 +126,7 @@ class Process:
         self._token: tuple[str, datetime] | None = None
         self._token_lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
+        self._stop_hints: list[Callable[[], None]] = []
         self.shell: Shell | None = None
         self.services: dict[str, Service] = {
             manifest.name: self._assemble(
@@ -144,8 +149,9 @@ class Process:
             if database.url
             else f"sqlite:///{self.state / 'db' / (manifest.name + '.sqlite')}"
         )
+        exchange = self._control_exchanges.get(manifest.name, manifest.control_exchange)
         return Service(
-            manifest,
+            replace(manifest, control_exchange=exchange),
             self,
             db=Database(url, synchronous=database.synchronous, clock=self.clock),
             bus=self.bus,
@@ -191,6 +197,7 @@ class Process:
             clock=self.clock,
         )
         service.runner.start()
+        self._stop_hints.append(share_hints(service.db, self.bus, service.name, service.runner.wake))
 
     def serve(self, *, on_ready: Callable[[], None] | None = None) -> None:
         """Open the sockets and serve until `stop`; call after `start`."""
@@ -220,6 +227,8 @@ class Process:
     def stop(self) -> None:
         """Stop serving, let running requests and steps end, close everything."""
         self.stop_serving()
+        for stop_hints in self._stop_hints:
+            stop_hints()
         for service in self.services.values():
             if service.runner is not None:
                 service.runner.stop()

@@ -13,7 +13,7 @@ import pytest
 from kernel.bus.bus_notes import PATIENCE, MakeBus
 from nacre.kernel.bus import Bus, MemoryBus
 from nacre.kernel.bus.amqp import AmqpBus
-from nacre.kernel.bus.amqp_options import BusOptions
+from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.testing.brokers import Broker
 
 

@@ -8,7 +8,7 @@ import threading
 
 from kernel.bus.bus_notes import NOTE, Note
 from nacre.kernel.bus.amqp import AmqpBus
-from nacre.kernel.bus.amqp_options import BusOptions
+from nacre.kernel.bus.options import BusOptions
 
 
 def hear(note: Note) -> None:

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from kernel.bus.bus_notes import PATIENCE, SAY, Echo, Note, echo
 from nacre.kernel.bus.amqp import AmqpBus
-from nacre.kernel.bus.amqp_options import BusOptions
+from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.config import ConfigError
 from nacre.kernel.testing.brokers import Broker, running_broker
 

@@ -11,7 +11,7 @@ import pytest
 from kernel.bus.bus_notes import NOTE, PATIENCE, SAY, Echo, Heard, Note, echo
 from nacre.kernel import errors
 from nacre.kernel.bus.amqp import AmqpBus
-from nacre.kernel.bus.amqp_options import BusOptions
+from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.testing import daemons
 from nacre.kernel.testing.brokers import Broker, running_broker
 

@@ -18,11 +18,21 @@ a row in some table and somebody will look at it again.  So no message is stored
 handlers must stand hearing the same thing twice.
 
 `MemoryBus` connects the parts within one process; it still encodes every message, so nothing can be shared
-by reference that would not survive a network.
+by reference that would not survive a network.  `amqp.AmqpBus` connects processes and machines over RabbitMQ.
 """
 
 from nacre.kernel.bus.interface import Bus, Handlers, Subscription
 from nacre.kernel.bus.memory import MemoryBus
 from nacre.kernel.bus.method import Method
+from nacre.kernel.bus.options import BusOptions
 
-__all__ = ["Bus", "Handlers", "MemoryBus", "Method", "Subscription"]
+__all__ = ["Bus", "BusOptions", "Handlers", "MemoryBus", "Method", "Subscription", "open_bus"]
+
+
+def open_bus(options: BusOptions, *, name: str) -> Bus:
+    """Make the bus that the configuration asks for; `name` is as whom this process speaks on it."""
+    if options.url is None:
+        return MemoryBus()
+    from nacre.kernel.bus.amqp import AmqpBus  # only here, for it costs a tenth of a second to import
+
+    return AmqpBus(options, name=options.name or name)

@@ -32,7 +32,6 @@ from nacre.kernel.bus import envelope
 from nacre.kernel.bus.amqp_calls import Call, Calls
 from nacre.kernel.bus.amqp_link import Link, ensure_exchange, open_channel
 from nacre.kernel.bus.amqp_names import Names, check_name
-from nacre.kernel.bus.amqp_options import BusOptions
 from nacre.kernel.bus.amqp_outbox import NOBODY, Letter, Outbox
 from nacre.kernel.bus.amqp_servers import BrokerServer
 from nacre.kernel.bus.interface import (
@@ -42,6 +41,7 @@ from nacre.kernel.bus.interface import (
     unavailable,
 )
 from nacre.kernel.bus.method import Message, Method, Reply
+from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.bus.server import QUEUE_LIMIT, RUNNABLE, Roster, Server
 from nacre.kernel.pool import CompensatingPool, blocking
 
