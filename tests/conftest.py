@@ -26,13 +26,21 @@ HERE = Path(__file__).parent
 GUEST_LANES = 2  # files that boot real guests share so many lanes, whatever the number of workers
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file on one worker, for its fixtures; keep files with real guests to a few workers."""
-    for item in items:
-        file = item.path.relative_to(HERE).as_posix()
-        lane = f"guests-{zlib.crc32(file.encode()) % GUEST_LANES}" if file.startswith("system/") else file
-        item.add_marker(pytest.mark.xdist_group(lane))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep each file on one worker, for its fixtures; keep files with real guests to a few workers.
+
+    xdist's own groups (`--dist loadgroup`) do nothing with pytest 9.2 (pytest-xdist's issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Lanes(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            guests = file.startswith(f"{HERE.name}/system/")
+            return f"guests-{zlib.crc32(file.encode()) % GUEST_LANES}" if guests else file
+
+    return Lanes(config, log)
 
 
 # -- clouds -----------------------------------------------------------------------------------------

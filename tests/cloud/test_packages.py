@@ -72,7 +72,13 @@ def test_a_package_that_cannot_be_had(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ordinary_user")
 def test_real_mode_needs_root() -> None:
-    assert any("needs root" in reason for reason in real_mode.obstacles())
+    assert any("needs root" in reason for reason in real_mode.obstacles(Path("/tmp/cloud/hosts/one")))
+
+
+def test_real_mode_needs_short_paths() -> None:
+    place = Path("/", "x" * 100, "hosts", "one")
+    assert any("too long" in reason for reason in real_mode.obstacles(place))
+    assert not any("too long" in reason for reason in real_mode.obstacles(Path("/tmp/cloud/hosts/one")))
 
 
 def test_no_daemon_starts_while_packages_are_installed(tmp_path: Path) -> None:

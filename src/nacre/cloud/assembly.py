@@ -109,7 +109,7 @@ class Cloud:
         """Make the agents of this machine; a simulated cloud may have many hosts."""
         agents: list[Agent] = []
         for host in self.hosts:
-            where: Path = self._state.root / "hosts" / host
+            where: Path = self._state.hosts / host
             agents.append(
                 network_agent(
                     host,
@@ -129,6 +129,6 @@ def purge_data_plane(state: StateDirectory, settings: Settings, config: ConfigFi
     """Remove every guest, namespace, bridge and process of a cloud, whether it runs or not."""
     from nacre.cloud.agents import libvirt_driver, linux_driver
 
-    for host in sorted((state.root / "hosts").iterdir()) if (state.root / "hosts").is_dir() else ():
+    for host in sorted(state.hosts.iterdir()) if state.hosts.is_dir() else ():
         libvirt_driver(host / "compute", settings, config).purge()
         linux_driver(host / "network", settings, config, metadata_url="", metadata_secret="").purge()

@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         return _pytest(*arguments)
     failed = [name for name, command in READERS if not _passes(name, command)]
     # A file's tests share its fixtures and so one worker; tests/conftest.py also keeps guests apart.
-    verdict = _pytest("-n", str(max(2, os.cpu_count() or 1)), "--dist", "loadgroup")
+    verdict = _pytest("-n", str(max(2, os.cpu_count() or 1)))
     return verdict or int(bool(failed))
 
 

@@ -17,6 +17,8 @@ from nacre.cloud import packages
 from nacre.cloud.packages import Progress
 
 TRIAL_SECONDS = 20
+SOCKET_PATH_LIMIT = 107  # unix(7)
+LONGEST_SOCKET = "compute/vnc/" + "0" * 36  # of those that agents make in a host's directory
 
 # What a host's network is made of, and a command that fails where the kernel cannot do it.  Each runs in a
 # network namespace of its own.
@@ -29,11 +31,13 @@ KERNEL_FEATURES = (
 )
 
 
-def obstacles() -> list[str]:
-    """Return the reasons why real mode cannot work here; an empty list if it can."""
+def obstacles(host_directory: Path) -> list[str]:
+    """Return the reasons why real mode cannot work here, with a host's files there; an empty list if it can."""
     if sys.platform != "linux":
         return [f"real mode needs Linux, and this is {platform.system()}"]
     reasons = []
+    if (surplus := len(str(host_directory / LONGEST_SOCKET)) - SOCKET_PATH_LIMIT) > 0:
+        reasons.append(f"{host_directory} is {surplus} characters too long for the sockets in it")
     if platform.machine() != "x86_64":
         reasons.append(f"real mode needs an x86-64 processor, and this is {platform.machine()}")
     if os.geteuid() != 0:

@@ -96,11 +96,16 @@ def settle(options: Options, section: CloudSection, mode: Mode) -> Settings:
         listen=options.listen or section.listen,
         ports=ports,
         region=section.region,
-        host=section.host or platform.node() or "localhost",
+        host=host_name(section),
         external_cidr=section.external_cidr or _free_network(mode),
         private_cidr=section.private_cidr,
         simulated_hosts=section.simulated_hosts,
     )
+
+
+def host_name(section: CloudSection) -> str:
+    """Return the name of this machine as a host."""
+    return section.host or platform.node() or "localhost"
 
 
 def remember(options: Options, settings: Settings) -> Options:

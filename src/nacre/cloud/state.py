@@ -73,6 +73,10 @@ class StateDirectory:
         return self.root / "keys"
 
     @property
+    def hosts(self) -> Path:
+        return self.root / "hosts"
+
+    @property
     def log(self) -> Path:
         return self.root / "log" / "nacre.log"
 

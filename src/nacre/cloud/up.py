@@ -90,7 +90,7 @@ def _settle(options: Options, state: StateDirectory, terminal: Terminal) -> Sett
     if mode is not Mode.SIMULATED:
         from nacre.cloud import real_mode
 
-        reasons = real_mode.obstacles()
+        reasons = real_mode.obstacles(state.hosts / settings.host_name(section))
         if reasons and mode is Mode.REAL:
             raise CannotStart("Real mode is not possible here:\n  " + "\n  ".join(reasons))
         if reasons:

@@ -1,37 +1,40 @@
-"""A real cloud of its own for these tests: QEMU guests, namespaces, packets."""
+"""A real cloud of its own for each file of tests: QEMU guests, namespaces, packets."""
 
-import subprocess
+import os
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from real_clients import OpenStack, RunningCloud, client_environment, free_port, nacre
+sys.path.insert(0, str(Path(__file__).parent))
+from traces import Traces  # noqa: E402
 
+from nacre.cloud.client import CloudClient  # noqa: E402
+from nacre.cloud.state import StateDirectory  # noqa: E402
+from real_clients import OpenStack, RunningCloud, client_environment, free_port, nacre  # noqa: E402
 
-def traces():
-    """What a cloud could leave on the machine: namespaces, links, firewall tables."""
-    namespaces = {line.split()[0] for line in output("ip", "netns", "list").splitlines()}
-    links = {line.split(": ")[1].split("@")[0] for line in output("ip", "-o", "link").splitlines()}
-    return namespaces, links, set(output("nft", "list", "tables").splitlines())
-
-
-def output(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+if os.geteuid() != 0:
+    pytest.skip("real mode needs root", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
-def real_cloud(tmp_path_factory):
-    """A real cloud; when it is purged, the machine is as it was."""
-    state = tmp_path_factory.mktemp("real") / "state"
-    before = traces()
-    try:
-        nacre("up", "--real", "--detach", "--state", state, "--ports", f"single:{free_port()}")
-        yield RunningCloud(state)
-    finally:
+def state():
+    """A directory for a real cloud, which is purged after the tests; then nothing of it is left."""
+    with tempfile.TemporaryDirectory(prefix="nacre-") as short:  # there will be sockets in it
+        state = Path(short) / "state"
+        yield state
+        traces = Traces(state)
+        assert traces.look(), "nobody knows what a cloud leaves"
         nacre("down", "--purge", "--state", state)
-        assert not state.exists()
-        assert traces() == before
-        left = subprocess.run(["pgrep", "-f", str(state)], capture_output=True, text=True, check=False).stdout
-        assert left == ""
+        assert traces.look() == []
+
+
+@pytest.fixture(scope="module")
+def real_cloud(state):
+    """A real cloud in the background."""
+    nacre("up", "--real", "--detach", "--state", state, "--ports", f"single:{free_port()}")
+    return RunningCloud(state)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,7 @@ def openstack(real_cloud):
 
 
 @pytest.fixture(scope="module")
-def openstack_admin(real_cloud):
-    """The administrator's `openstack` command."""
-    return OpenStack(client_environment() / "openstack", real_cloud.state, "nacre-admin")
+def demo(real_cloud):
+    """The demo user, with a quicker client for what is asked again and again."""
+    password = StateDirectory(real_cloud.state).secrets().demo_password
+    return CloudClient(real_cloud.running["auth_url"], "demo", password, "demo")
