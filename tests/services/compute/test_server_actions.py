@@ -187,12 +187,13 @@ def test_an_image_of_a_server(stocked, member, server_id):
         assert member.act(server_id, createImage=bad).status == 400, bad
 
 
-def test_the_type_of_an_image_is_what_its_maker_says(stocked, member, server_id):
+def test_what_an_image_has_from_its_server_and_from_its_maker(stocked, member):
+    server_id = member.create(imageRef=make_image(stocked, "demanding", min_ram=100))
     answer = member.act(
         server_id, version="2.45", createImage={"name": "copy", "metadata": {"image_type": "test"}}
     )
     image = member.request("GET", "image", f"/v2/images/{answer.json['image_id']}").json
-    assert (image["image_type"], image["instance_uuid"]) == ("test", server_id)
+    assert (image["image_type"], image["instance_uuid"], image["min_ram"]) == ("test", server_id, 100)
 
 
 def test_an_image_that_is_being_made(cloud, admin, member):

@@ -71,9 +71,3 @@ def test_what_is_gone(cloud, member, path):
     assert member.get(path).status == 410
     assert member.post(path, {}).status == 410
     assert cloud.anonymous.get("compute", f"/v2.1{path}").status == 401
-
-
-def test_there_are_no_migrations(admin, member):
-    assert admin.get("/os-migrations").json == {"migrations": []}
-    assert admin.get("/os-migrations?colour=red", version="2.75").status == 400
-    assert member.get("/os-migrations").status == 403

@@ -255,7 +255,7 @@ def unrescue(req: Request, server: Row) -> None:
     ),
 )  # fmt: skip
 def resize_server(req: Request, server: Row, body: dict[str, str]) -> None:
-    resize.begin(req.ctx, server, body["flavorRef"])
+    resize.begin(req.ctx, server, body["flavorRef"], body.get("OS-DCF:diskConfig"))
 
 
 @routes.action("confirmResize", path=PATH, policy=rules.CONFIRM_RESIZE, load=servers.get, status=204,

@@ -75,6 +75,7 @@ class ServerSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str
     properties: dict[str, str]
     min_disk_gb: int = 0
+    min_memory_mb: int = 0
     rotation: BackupRotation | None = None
 
 

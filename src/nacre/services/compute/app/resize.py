@@ -13,7 +13,7 @@ from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.compute import rpc
-from nacre.services.compute.app import flavors, jobs, limits, servers, states
+from nacre.services.compute.app import flavors, jobs, limits, migrations, servers, states
 from nacre.services.compute.app.scheduling.hosts import resources
 from nacre.services.compute.db import hosts
 from nacre.services.compute.db import servers as rows
@@ -23,7 +23,7 @@ from nacre.services.compute.errors import CannotResize, ServerNotReady
 from nacre.services.placement import client as placement
 
 
-def begin(ctx: Context, server: Server, flavor_id: str) -> None:
+def begin(ctx: Context, server: Server, flavor_id: str, disk_config: str | None = None) -> None:
     """Write down that a server is to have another size.
 
     Raises BadFlavorReference, CannotResize, WrongState, ServerIsLocked and QuotaExceeded.
@@ -52,8 +52,10 @@ def begin(ctx: Context, server: Server, flavor_id: str) -> None:
             vcpus=vcpus,
             memory_mb=memory_mb,
             revision=present.revision + 2,
+            disk_config=disk_config or present.disk_config,
         )
         states.host_of(present)
+        migrations.begin_resize(tx, ctx, present, flavor)
         tasks.start(
             tx,
             jobs.RESIZE,

@@ -62,6 +62,7 @@ def _plan(ctx: Context, server: Server, name: str, properties: dict[str, str]) -
         server.project_id,
         _properties(ctx, server, properties),
         server.flavor.root_gb or (server.image.min_disk_gb if server.image else 0),
+        server.image.min_memory_mb if server.image else 0,
     )
 
 
@@ -86,6 +87,7 @@ def ensure_image(ctx: Context, wanted: ServerSnapshot) -> None:
         disk_format="qcow2",
         container_format="bare",
         min_disk=wanted.min_disk_gb,
+        min_ram=wanted.min_memory_mb,
         properties=wanted.properties,
     )
 

@@ -303,6 +303,29 @@ server_action_events = Table(
     Index("server_action_events_by_action", "action_id", "id"),
 )
 
+migrations = Table(
+    "migrations",
+    metadata,
+    column("id", Serial, key=True),
+    column("uuid", Id),
+    column("server_id", Id),
+    column("project_id", sized(64)),
+    column("user_id", sized(64)),
+    column("type", sized(32)),
+    column("status", sized(32)),
+    column("source_host", Name, null=True),
+    column("source_node", Name, null=True),
+    column("target_host", Name, null=True),
+    column("target_node", Name, null=True),
+    column("old_flavor", Integer, null=True),
+    column("new_flavor", Integer, null=True),
+    column("created_at", UtcDateTime),
+    column("updated_at", UtcDateTime),
+    UniqueConstraint("uuid", name="migrations_one_uuid"),
+    Index("migrations_by_server", "server_id", "id"),
+    Index("migrations_by_age", "created_at", "id"),
+)
+
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why one host was not taken: the filter or "host" itself, the reason in words, more for operators."""

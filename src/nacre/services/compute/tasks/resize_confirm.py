@@ -6,7 +6,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, resize
+from nacre.services.compute.app import actions, migrations, resize
 from nacre.services.compute.app.jobs import CONFIRM, ResizeEnd
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import servers as rows
@@ -39,6 +39,7 @@ def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
             vcpus=server.flavor.vcpus,
             memory_mb=server.flavor.memory_mb,
         )
+        migrations.note(tx, server_id, migrations.Status.CONFIRMED)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
     ctx.db.run(end)

@@ -6,7 +6,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, resize, servers, specs, states
+from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
 from nacre.services.compute.app.jobs import REVERT, ResizeEnd
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
@@ -64,6 +64,7 @@ def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
             vcpus=server.flavor.vcpus,
             memory_mb=server.flavor.memory_mb,
         )
+        migrations.note(tx, server_id, migrations.Status.REVERTED)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
     ctx.db.run(end)
@@ -77,6 +78,7 @@ def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
         server = rows.find(tx, run.input.server_id)
         if server is not None and server.task_state not in (None, TaskState.DELETING):
             actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
+            migrations.note(tx, server.id, migrations.Status.ERROR)
             servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
     ctx.db.run(write)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run, Wait
-from nacre.services.compute.app import actions, host_calls, nics, servers
+from nacre.services.compute.app import actions, host_calls, migrations, nics, servers
 from nacre.services.compute.app.jobs import DELETE, ServerDelete
 from nacre.services.compute.db import console_tokens, groups, passwords
 from nacre.services.compute.db import servers as rows
@@ -72,6 +72,7 @@ def forget(ctx: Context, run: Run[ServerDelete]) -> None:
         groups.leave(tx, server_id)
         console_tokens.delete_of_server(tx, server_id)
         passwords.delete(tx, server_id)
+        migrations.close(tx, server_id)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
     ctx.db.run(write)

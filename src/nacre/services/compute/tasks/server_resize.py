@@ -9,7 +9,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, resize, servers, specs, states
+from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
 from nacre.services.compute.app.jobs import RESIZE, ServerResize
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import servers as rows
@@ -85,6 +85,7 @@ def apply(ctx: Context, run: Run[ServerResize]) -> Wait | None:
             task_state=None,
             power_state=PowerState.SHUTDOWN if run.input.was_off else PowerState.RUNNING,
         )
+        migrations.note(tx, server_id, migrations.Status.FINISHED)
         actions.end(tx, ctx, server_id, EVENT, host=host)
 
     ctx.db.run(end)
@@ -101,6 +102,7 @@ def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> None:
         if server is None or server.task_state in (None, TaskState.DELETING):
             return
         actions.end(tx, ctx, server_id, EVENT, failure=failure.message, detail=failure.detail)
+        migrations.note(tx, server_id, migrations.Status.ERROR)
         old = server.old_flavor or server.flavor
         rows.update(
             tx,
