@@ -28,6 +28,7 @@ import msgspec
 from nacre.cloud.policies import PolicySection
 from nacre.cloud.serve import Elsewhere
 from nacre.cloud.settings import CloudSection
+from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.process import DatabaseOptions, ProcessOptions
 from nacre.services import manifests
 
@@ -68,6 +69,9 @@ def sections() -> list[Section]:
         Section("policy", PolicySection, "The operator's own rules ([how](../recipes/own-policy.md))."),
         Section("process", ProcessOptions, "Threads, and the addresses in the catalog."),
         Section("database", DatabaseOptions, "Where state is kept."),
+        Section(
+            "bus", BusOptions, "How processes reach each other through a broker; within one process without."
+        ),
         Section("elsewhere", Elsewhere, "For `nacre serve`: the services that other processes serve."),
         *(
             Section(
