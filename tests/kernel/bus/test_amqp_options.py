@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,16 +91,15 @@ class Authority:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def certificates() -> Iterator[Path]:
     """Certificates of a broker and of one process, and an authority that vouches for both."""
-    directory = tmp_path_factory.mktemp("certificates")
-    for each in (directory, *directory.parents):
-        if each.name.startswith(("pytest", "certificates")):
-            each.chmod(0o755)
-    authority = Authority(directory)
-    for name in ("broker", "process"):
-        authority.issue(name)
-    return directory
+    with tempfile.TemporaryDirectory(prefix="certificates-") as name:  # the broker's own user reads them too
+        directory = Path(name)
+        directory.chmod(0o755)
+        authority = Authority(directory)
+        for each in ("broker", "process"):
+            authority.issue(each)
+        yield directory
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def test_a_task_without_a_job_is_taken_off(stocked, member):
     sync(stocked)
     assert member.act(running, pause=None).status == 409
     stocked.clock.turn(minutes=11)
-    assert sync(stocked).healed >= 2
+    sync(stocked)  # or the service's own turn, which sees the same clock, was there first
     assert member.show(running)["OS-EXT-STS:task_state"] is None
     assert member.show(unborn)["fault"]["message"] == (
         "What was being done with the server (spawning) ended without a result."
