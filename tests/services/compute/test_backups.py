@@ -78,10 +78,16 @@ def test_what_is_refused(stocked, member, stranger, server_id):
     assert back_up(member, server_id, "two").status == 409
 
 
+def rotations(cloud):
+    found = cloud.compute.db.read(tasks.jobs.page, wanted={"kind": jobs.ROTATE.name})
+    return [job.state for job in found]
+
+
 @pytest.mark.parametrize("rehearsal", rehearsals(jobs.ROTATE), ids=str)
 def test_rotating(rehearsal, stocked, member, server_id):
     for name in ("one", "two"):
         finish(member, server_id, back_up(member, server_id, name).json["image_id"])
+    eventually(lambda: rotations(stocked) == [tasks.JobState.DONE] * 2, "rest")
     series = jobs.BackupRotation(server_id, "p1", "daily", 1)
     resource = jobs.backups_of(server_id)
 
