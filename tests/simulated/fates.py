@@ -1,0 +1,230 @@
+"""What happens in a cloud, event by event, and where a server's story is to break off.
+
+`Fates` looks over the shoulders of a running cloud: at requests that change something, at the steps of its
+jobs, at the notes the runners make of them, at every transaction and message in between, at the calls of the
+hosts' drivers and at what hosts report.  Each event has a name that is the same at every run:
+
+    server_build.connect: network wrote insert          in the middle of a step, after this transaction
+    server_build.connect worked                         the step is done, and nobody has noted it
+    server_build.connect noted                          its result is stored, nothing else has begun
+    server_build.boot parked                            the step waits, which is stored
+    host: ensure performed                              the host has done it, and not noted that
+    host: ensure_server reported                        the host has noted it; nobody hears the report
+
+A *subject* (a server or image, by name or id) may have a fate: the event after which it goes no further.
+Nothing that is done for it from then on gets past the next event: its threads stand still and its reports are
+lost.  So many servers wait at places of their own for the one death of their process, and each finds
+itself, afterwards, as if the process had died just there.
+"""
+
+import contextvars
+import functools
+import re
+import threading
+from collections import Counter, defaultdict
+
+import msgspec
+
+from nacre.kernel.pool import blocking
+from nacre.kernel.tasks import JobState, Wait, leases
+from nacre.services.compute import rpc
+from nacre.services.compute.agent.drivers.base import Later
+from nacre.services.compute.db import servers
+
+QUIET = ("identity",)  # tokens come and go whoever asks, under locks that all share
+DRIVER_CALLS = (
+    "ensure", "remove", "start", "stop", "reboot", "pause", "unpause", "suspend", "resume", "snapshot",
+    "attach_nic", "detach_nic",
+)  # fmt: skip
+NEVER = Later(3600.0, "the end")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_scene: contextvars.ContextVar["Scene | None"] = contextvars.ContextVar("scene", default=None)
+
+
+class Scene:
+    """Whose story the present thread tells, and in which place of it."""
+
+    def __init__(self, subject, place):
+        self.subject, self.place = subject, place
+        self.seen = Counter()
+
+
+class Fates:
+    """Watches one cloud."""
+
+    def __init__(self, on_last_strike=lambda: None):
+        self.stories = defaultdict(list)
+        self._awaited, self._struck = {}, set()
+        self._names, self._images = {}, {}
+        self._lock = threading.Lock()
+        self._on_last_strike = on_last_strike
+        self._database = None
+
+    # --- who is to stop where ---
+
+    def arm(self, fates):
+        """Let these subjects (name or id → event) go so far and no further."""
+        with self._lock:
+            self._awaited.update(fates)
+            self._names.clear()
+            self.stories.clear()
+
+    @property
+    def struck(self):
+        """The subjects that have met their fate."""
+        return set(self._struck)
+
+    def happened(self, subject, event):
+        """Note an event; if it is the subject's fate, its story ends here."""
+        with self._lock:
+            story = self.stories[subject]
+            if event not in story:
+                story.append(event)
+            if subject in self._struck or self._awaited.get(subject) != event:
+                return
+            self._struck.add(subject)
+            last = self._struck >= self._awaited.keys()
+        if last:
+            self._on_last_strike()
+
+    def stand_still(self, subject):
+        """Go no further if the subject has met its fate."""
+        if subject in self._struck:
+            with blocking():
+                threading.Event().wait()
+
+    def _passed(self, subject, event):
+        self.happened(subject, event)
+        self.stand_still(subject)
+
+    # --- where it looks ---
+
+    def watch(self, cloud):
+        """Look at everything that a cloud does from now on."""
+        process = cloud.process
+        self._database = process.services["compute"].db
+        for service in process.services.values():
+            if service.name in QUIET:
+                continue
+            service.handle = functools.partial(self._handle, service.handle)
+            service.db.run = functools.partial(self._transact, service.name, service.db.run)
+            if service.runner is not None:
+                service.runner.call = functools.partial(self._step, service.runner.call)
+        process.bus.call = functools.partial(self._call, process.bus.call)
+        process.bus.cast = functools.partial(self._cast, process.bus.cast)
+        for agent in cloud.agents:
+            for verb in DRIVER_CALLS:
+                if hasattr(agent.driver, verb):
+                    perform = getattr(agent.driver, verb)
+                    setattr(agent.driver, verb, functools.partial(self._drive, verb, perform))
+
+    def _subject(self, resource):
+        """Return the armed name of a resource where it has one, else its id."""
+        if resource not in self._names:
+            row = self._database.read(servers.find, resource, deleted=True)
+            self._names[resource] = row.name if row is not None and row.name in self._awaited else resource
+        return self._names[resource]
+
+    def _handle(self, handle, api, req):
+        if _scene.get() is not None or req.method in ("GET", "HEAD"):
+            return handle(api, req)
+        named = UUID.findall(req.path)
+        subject = self._subject(named[0]) if named else None
+        if subject is None and req.path.endswith("/servers"):
+            subject = msgspec.json.decode(req.body)["server"]["name"]
+        token = _scene.set(Scene(subject, f"{req.method} {UUID.sub('…', req.path)}")) if subject else None
+        try:
+            return handle(api, req)
+        finally:
+            if token is not None:
+                _scene.reset(token)
+
+    def _step(self, call, function, *args):
+        run = args[1] if len(args) > 1 else None
+        if run is None or run.job.resource is None:
+            return call(function, *args)
+        subject = self._subject(run.resource[1])
+        if "image_id" in run.job.input:
+            self._images[run.job.input["image_id"]] = subject
+        self.stand_still(subject)
+        place = f"{run.job.kind}.{function.__name__}"
+        token = _scene.set(Scene(subject, place))
+        try:
+            outcome = call(function, *args)
+        finally:
+            _scene.reset(token)
+        if not isinstance(outcome, Wait):
+            self._passed(subject, f"{place} worked")
+        return outcome
+
+    def _transact(self, service, run, function, *args, **more):
+        if function in (leases.save, leases.park):
+            return self._note(run, function, *args, **more)
+        scene = _scene.get() or self._upload(args)
+        if scene is None:
+            return run(function, *args, **more)
+        self.stand_still(scene.subject)
+        result = run(function, *args, **more)
+        self._within(scene, f"{service} wrote {getattr(function, '__name__', 'something')}")
+        return result
+
+    def _upload(self, args):
+        """A host that sends an image tells a server's story too."""
+        subject = self._images.get(args[0]) if args and isinstance(args[0], str) else None
+        return Scene(subject, "upload") if subject is not None else None
+
+    def _note(self, run, function, job, *args, **more):
+        if job.resource is None or job.resource.startswith("reconciler/"):
+            return run(function, job, *args, **more)
+        subject = self._subject(job.resource.partition("/")[2])
+        self.stand_still(subject)
+        after = run(function, job, *args, **more)
+        values = args[-1]
+        if function is leases.park:
+            what = "parked" if values["state"] is JobState.WAITING else "put off"
+            self._passed(subject, f"{job.kind}.{values.get('step', job.step)} {what}")
+        elif "ended_at" in values and "history" not in values:
+            self._passed(subject, f"{job.kind} ended")
+        else:
+            before = {(each.step, each.undone_at) for each in job.history}
+            new = [each for each in after.history if (each.step, each.undone_at) not in before]
+            for record in new:
+                what = "undone" if record.undone_at else "noted" if record.ended_at else "given up"
+                self._passed(subject, f"{job.kind}.{record.step} {what}")
+            if not new:
+                self._passed(subject, f"{job.kind} turned back")
+        return after
+
+    def _call(self, call, topic, method, message, *args, **more):
+        scene = _scene.get()
+        if scene is None:
+            return call(topic, method, message, *args, **more)
+        self.stand_still(scene.subject)
+        reply = call(topic, method, message, *args, **more)
+        self._within(scene, f"{method.name} answered")
+        return reply
+
+    def _cast(self, cast, topic, method, message):
+        if method is not rpc.SERVER_REPORT:
+            return cast(topic, method, message)
+        subject = self._subject(message.status.id)
+        if message.status.task is None and message.status.outcomes:
+            self.happened(subject, f"host: {message.status.outcomes[-1].verb} reported")
+        if subject not in self._struck:  # or it would be a word from beyond the grave
+            cast(topic, method, message)
+        return None
+
+    def _drive(self, verb, perform, first, *args):
+        """A host's few threads are not held: who met his fate is put off until long after his death."""
+        subject = self._subject(getattr(first, "id", first))
+        if subject in self._struck:
+            return NEVER
+        later = perform(first, *args)
+        self.happened(subject, f"host: {verb} {'performed' if later is None else 'begun'}")
+        return NEVER if subject in self._struck else later
+
+    def _within(self, scene, what):
+        scene.seen[what] += 1
+        number = scene.seen[what]
+        self._passed(scene.subject, f"{scene.place}: {what}{f' ({number})' if number > 1 else ''}")

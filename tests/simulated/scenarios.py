@@ -1,0 +1,345 @@
+"""What users do to servers and images, as far as it takes the cloud some work: one scenario for each.
+
+A scenario is played on a `Stage` of its own, with its own server or image.  `before` brings it to where the story
+begins, `act` is what the user does then, and `comes_true` is how it must end, however often the cloud dies meanwhile.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nacre.kernel.errors import NotFound, Unavailable
+
+GONE = "gone"
+REST = ("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "VERIFY_RESIZE", "ERROR", GONE)
+MICROVERSION = "2.90"
+PATIENCE_SECONDS = 20
+
+
+class Stage:
+    """Where one scenario is played: everything that is made carries its name."""
+
+    def __init__(self, cloud, scenario, name):
+        self.cloud, self.scenario, self.name = cloud, scenario, name
+        self.server_id = self.image_id = self.port_id = None
+        self.is_to_be_gone, self.backup_id = False, None
+
+    # --- what the user does ---
+
+    def lend_port(self):
+        """Make a port of the user's own; return the wish for it."""
+        body = {"name": self.name, "network_id": self.cloud.network_id}
+        self.port_id = self.cloud.demo.post("network", "/v2.0/ports", {"port": body})["port"]["id"]
+        return {"port": self.port_id}
+
+    def create(self):
+        """Ask for the server, on the network and with the lent port if there is one."""
+        networks = [{"uuid": self.cloud.network_id}]
+        body = {
+            "name": self.name,
+            "imageRef": self.cloud.image_id,
+            "flavorRef": self.cloud.flavors["m1.nano"],
+            "networks": networks + ([{"port": self.port_id}] if self.port_id else []),
+        }
+        made = self.cloud.demo.post("compute", "/servers", {"server": body}, version=MICROVERSION)
+        self.server_id = made["server"]["id"]
+
+    def do(self, **actions):
+        """Ask for an action: do(os_stop=None)."""
+        body = {name.replace("os_", "os-"): value for name, value in actions.items()}
+        self.cloud.demo.post("compute", f"/servers/{self.server_id}/action", body, version=MICROVERSION)
+
+    def delete(self):
+        self.cloud.demo.delete("compute", f"/servers/{self.server_id}")
+        self.is_to_be_gone = True
+
+    def plug(self, **wish):
+        path = f"/servers/{self.server_id}/os-interface"
+        self.cloud.demo.post("compute", path, {"interfaceAttachment": wish}, version=MICROVERSION)
+
+    def unplug(self, port_id):
+        self.cloud.demo.delete("compute", f"/servers/{self.server_id}/os-interface/{port_id}")
+
+    def made_port_id(self):
+        """The port that was made for the server."""
+        path = f"/servers/{self.server_id}/os-interface"
+        ports = [each["port_id"] for each in self.cloud.demo.get("compute", path)["interfaceAttachments"]]
+        return next(port_id for port_id in ports if port_id != self.port_id)
+
+    def stage_image(self):
+        body = {"name": self.name, "disk_format": "raw", "container_format": "bare"}
+        self.image_id = self.cloud.demo.post("image", "/v2/images", body)["id"]
+        self.cloud.demo.upload("image", f"/v2/images/{self.image_id}/stage", self.cloud.image_file)
+
+    def import_image(self):
+        body = {"method": {"name": "glance-direct"}}
+        self.cloud.demo.post("image", f"/v2/images/{self.image_id}/import", body)
+
+    def back_up(self):
+        self.do(createBackup={"name": self.name, "backup_type": "daily", "rotation": 1})
+
+    # --- how it goes ---
+
+    @property
+    def subject(self):
+        """Whose story it is: an id, or the name of what is not there yet."""
+        return self.server_id or self.image_id or self.name
+
+    def named(self, subjects):
+        """Tell whether one of these (ids and names) is the subject."""
+        return not subjects.isdisjoint({self.server_id, self.image_id, self.name})
+
+    def prepare(self):
+        """Bring everything to where the story begins."""
+        self.scenario.prepare(self)
+
+    def act(self):
+        """Do what the user does; the cloud may die of it."""
+        try:
+            self.scenario.act(self)
+        except (Unavailable, NotFound):
+            return
+
+    def wait(self, status):
+        """Wait until the server rests in a status."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (seen := self.status()) != status:
+            assert seen != "ERROR", f"{self.name} is in ERROR instead of {status}"
+            assert time.monotonic() < deadline, f"{self.name} is {seen} instead of {status}"
+            time.sleep(0.03)
+
+    def task(self):
+        """Return what is being done with the server."""
+        return self.cloud.demo.get("compute", f"/servers/{self.server_id}")["server"]["OS-EXT-STS:task_state"]
+
+    def status(self):
+        """Return the server's status while nobody works on it."""
+        try:
+            server = self.cloud.demo.get("compute", f"/servers/{self.server_id}")["server"]
+        except NotFound:
+            return GONE
+        return server["status"] if server["OS-EXT-STS:task_state"] is None else "busy"
+
+    def look(self, census):
+        """Return all by which one can tell whether anything came of an action."""
+        status, ports, server = self.found(census)
+        images = [image["status"] for image in census.images.values() if image["name"] == self.name]
+        return status, ports, server["flavor"] if server else None, images
+
+    def found(self, census):
+        """Return the server's status as a census has it, the number of its ports, and the server."""
+        server = next((each for each in census.servers.values() if each["name"] == self.name), None)
+        ports = [port for port in census.ports.values() if server and port["device_id"] == server["id"]]
+        return (server["status"] if server else GONE), len(ports), server
+
+    def clear(self):
+        """Delete everything that carries the name."""
+        demo = self.cloud.demo
+        for server in demo.get("compute", "/servers", name=f"^{self.name}$")["servers"]:
+            demo.delete("compute", f"/servers/{server['id']}")
+        for image in demo.get("image", "/v2/images", name=self.name)["images"]:
+            demo.delete("image", f"/v2/images/{image['id']}")
+
+    def clear_ports(self):
+        """Delete the lent port, once no server has it."""
+        for port in self.cloud.demo.get("network", "/v2.0/ports", name=self.name)["ports"]:
+            self.cloud.demo.delete("network", f"/v2.0/ports/{port['id']}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """One story; `workflows` are those whose every step is taken in it."""
+
+    title: str
+    workflows: tuple[str, ...]
+    prepare: Callable[[Stage], Any]
+    act: Callable[[Stage], Any]
+    comes_true: Callable[[Stage, Any], str | None]
+    "(stage, census) → what is not as it should be"
+
+    def __str__(self) -> str:
+        return self.title
+
+
+# --- beginnings -------------------------------------------------------------------------------------
+
+
+def nothing(stage):
+    """Only a port that the server will be given."""
+    stage.lend_port()
+
+
+def server(*actions):
+    """A server that has been through these actions, each with the status to which it leads."""
+
+    def prepare(stage):
+        stage.create()
+        stage.wait("ACTIVE")
+        for action, status in actions:
+            stage.do(**action)
+            stage.wait(status)
+
+    return prepare
+
+
+def server_with_lent_port(stage):
+    stage.lend_port()
+    server()(stage)
+
+
+def server_and_port(stage):
+    server()(stage)
+    stage.lend_port()
+
+
+# --- ends -------------------------------------------------------------------------------------------
+
+
+def rests(status, ports=1, **more):
+    """The server ends with a status, a number of ports, and whatever else its answer must say."""
+
+    def look(stage, census):
+        seen, count, server = stage.found(census)
+        if (seen, count) != (status, ports):
+            return f"{seen} with {count} port(s) instead of {status} with {ports}{_why(server)}"
+        wrong = {key: server[key] for key, value in more.items() if server[key] != value}
+        return f"{wrong} instead of {more}" if wrong else None
+
+    return look
+
+
+def _why(server):
+    return f" ({server['fault']['message']})" if server and "fault" in server else ""
+
+
+def has_flavor(status, name):
+    def look(stage, census):
+        _, _, server = stage.found(census)
+        if server and server["flavor"]["original_name"] != name:
+            return f"a {server['flavor']['original_name']} instead of a {name}"
+        return rests(status)(stage, census)
+
+    return look
+
+
+def has_image(stage, census):
+    """The server goes on, and its image is complete."""
+    images = [image["status"] for image in census.images.values() if image["name"] == stage.name]
+    return rests("ACTIVE")(stage, census) or (None if images == ["active"] else f"images {images}")
+
+
+def has_only_new_backup(stage, census):
+    """The new backup is complete, and the old one is gone."""
+    images = {image["id"]: image["status"] for image in census.images.values() if image["name"] == stage.name}
+    trouble = rests("ACTIVE")(stage, census)
+    if not trouble and (list(images.values()) != ["active"] or stage.backup_id in images):
+        trouble = f"backups {images}, and the old one was {stage.backup_id}"
+    return trouble
+
+
+def is_imported(stage, census):
+    status = census.images[stage.image_id]["status"]
+    return None if status == "active" else f"the image is {status}"
+
+
+# --- all of them ------------------------------------------------------------------------------------
+
+
+def power(title, verb, status, *before):
+    return Scenario(title, ("server_power",), server(*before), lambda stage: stage.do(**verb), rests(status))
+
+
+def create_and_delete(stage):
+    stage.create()
+    stage.delete()
+
+
+def create_and_delete_late(stage):
+    stage.create()
+    while stage.task() != "spawning":
+        time.sleep(0.05)
+    stage.delete()
+
+
+def is_gone_if_asked(stage, census):
+    """The cloud may have died before its user came to the second wish."""
+    trouble = rests(GONE, 0)(stage, census)
+    return trouble and (trouble if stage.is_to_be_gone else rests("ACTIVE", 2)(stage, census))
+
+
+STOP = ({"os_stop": None}, "SHUTOFF")
+
+
+def _resize(stage):
+    stage.do(resize={"flavorRef": stage.cloud.flavors["m1.tiny"]})
+
+
+def resized(stage):
+    server()(stage)
+    _resize(stage)
+    stage.wait("VERIFY_RESIZE")
+
+
+def backed_up(stage):
+    server()(stage)
+    stage.back_up()
+    stage.wait("ACTIVE")
+    stage.backup_id = stage.cloud.demo.get("image", "/v2/images", name=stage.name)["images"][0]["id"]
+
+
+SCENARIOS = (
+    Scenario("build", ("server_build",), nothing, Stage.create, rests("ACTIVE", 2)),
+    Scenario("refused", ("server_build",), nothing, Stage.create, rests("ERROR", 0)),
+    Scenario("called off", ("server_delete",), nothing, create_and_delete, is_gone_if_asked),
+    Scenario("called off late", ("server_delete",), nothing, create_and_delete_late, is_gone_if_asked),
+    Scenario("delete", ("server_delete",), server_with_lent_port, Stage.delete, rests(GONE, 0)),
+    power("stop", {"os_stop": None}, "SHUTOFF"),
+    power("start", {"os_start": None}, "ACTIVE", STOP),
+    power("reboot", {"reboot": {"type": "SOFT"}}, "ACTIVE"),
+    power("reset", {"reboot": {"type": "HARD"}}, "ACTIVE"),
+    power("pause", {"pause": None}, "PAUSED"),
+    power("unpause", {"unpause": None}, "ACTIVE", ({"pause": None}, "PAUSED")),
+    power("suspend", {"suspend": None}, "SUSPENDED"),
+    power("resume", {"resume": None}, "ACTIVE", ({"suspend": None}, "SUSPENDED")),
+    Scenario(
+        "rebuild", ("server_respec",), server(),
+        lambda stage: stage.do(rebuild={"imageRef": stage.cloud.image_id}), rests("ACTIVE"),
+    ),
+    Scenario("rescue", ("server_respec",), server(), lambda stage: stage.do(rescue={}), rests("RESCUE")),
+    Scenario(
+        "unrescue", ("server_respec",), server(({"rescue": {}}, "RESCUE")),
+        lambda stage: stage.do(unrescue=None), rests("ACTIVE"),
+    ),
+    Scenario("resize", ("server_resize",), server(), _resize, has_flavor("VERIFY_RESIZE", "m1.tiny")),
+    Scenario(
+        "confirm", ("resize_confirm",), resized,
+        lambda stage: stage.do(confirmResize=None), has_flavor("ACTIVE", "m1.tiny"),
+    ),
+    Scenario(
+        "revert", ("resize_revert",), resized,
+        lambda stage: stage.do(revertResize=None), has_flavor("ACTIVE", "m1.nano"),
+    ),
+    Scenario(
+        "snapshot", ("server_snapshot",), server(),
+        lambda stage: stage.do(createImage={"name": stage.name}), has_image,
+    ),
+    Scenario("backup", ("server_snapshot", "backup_rotate"), backed_up, Stage.back_up, has_only_new_backup),
+    Scenario(
+        "plug", ("interface_attach",), server(),
+        lambda stage: stage.plug(net_id=stage.cloud.network_id), rests("ACTIVE", 2),
+    ),
+    Scenario(
+        "plug lent", ("interface_attach",), server_and_port,
+        lambda stage: stage.plug(port_id=stage.port_id), rests("ACTIVE", 2),
+    ),
+    Scenario(
+        "unplug", ("interface_detach",), server_with_lent_port,
+        lambda stage: stage.unplug(stage.made_port_id()), rests("ACTIVE", 1),
+    ),
+    Scenario(
+        "unplug lent", ("interface_detach",), server_with_lent_port,
+        lambda stage: stage.unplug(stage.port_id), rests("ACTIVE", 1),
+    ),
+    Scenario("import", ("image_import",), Stage.stage_image, Stage.import_image, is_imported),
+)  # fmt: skip
