@@ -47,7 +47,9 @@ def free_port():
 def nacre(*arguments, **options):
     """Run nacre's own command line with this environment's Python."""
     command = [sys.executable, "-P", "-m", "nacre", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    assert done.returncode == 0, f"nacre {' '.join(command[4:])}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done
 
 
 class RunningCloud:
