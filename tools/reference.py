@@ -25,10 +25,11 @@ from typing import Any
 
 import msgspec
 
+from nacre.cloud.agent import AgentSection
 from nacre.cloud.policies import PolicySection
 from nacre.cloud.serve import Elsewhere
 from nacre.cloud.settings import CloudSection
-from nacre.kernel.bus.options import BusOptions
+from nacre.kernel.bus import BusOptions
 from nacre.kernel.process import DatabaseOptions, ProcessOptions
 from nacre.services import manifests
 
@@ -68,6 +69,7 @@ def sections() -> list[Section]:
         Section("cloud", CloudSection, "What kind of cloud this is. The first start writes this section."),
         Section("policy", PolicySection, "The operator's own rules ([how](../recipes/own-policy.md))."),
         Section("process", ProcessOptions, "Threads, and the addresses in the catalog."),
+        Section("agent", AgentSection, "For `nacre agent` on a machine without services."),
         Section("database", DatabaseOptions, "Where state is kept."),
         Section(
             "bus", BusOptions, "How processes reach each other through a broker; within one process without."

@@ -11,7 +11,7 @@ from nacre.cloud import policies
 from nacre.cloud.agents import compute_agent, network_agent
 from nacre.cloud.settings import Settings
 from nacre.cloud.state import StateDirectory
-from nacre.kernel.bus import MemoryBus
+from nacre.kernel.bus import BusOptions, open_bus
 from nacre.kernel.config import ConfigFile
 from nacre.kernel.errors import Unavailable
 from nacre.kernel.process import FRONT_PORT, Process, ServiceUser
@@ -38,7 +38,7 @@ class Cloud:
     def __init__(self, state: StateDirectory, settings: Settings, config: ConfigFile) -> None:
         self._state, self._settings, config = state, settings, state.shared(config)
         self._service_user = ServiceUser(name=SERVICE_USER, password=state.secrets().service_password)
-        self._bus = MemoryBus()
+        self._bus = open_bus(config.section("bus", BusOptions), name=settings.host)
         self.process = Process(
             manifests(NAMES),
             state=state.root,

@@ -100,6 +100,11 @@ class StateDirectory:
         """Tell whether a cloud was ever started here."""
         return self.config.exists()
 
+    @property
+    def has_secrets(self) -> bool:
+        """Tell whether this is the directory of services rather than of a host's agents alone."""
+        return (self.keys / "secrets.json").exists()
+
     def secrets(self) -> Secrets:
         """Return the cloud's secrets, made at the first call."""
         path = self.keys / "secrets.json"

@@ -30,7 +30,7 @@ from aiormq.abc import AbstractConnection
 
 from nacre.kernel.bus import envelope
 from nacre.kernel.bus.amqp_calls import Call, Calls
-from nacre.kernel.bus.amqp_link import Link, ensure_exchange, open_channel
+from nacre.kernel.bus.amqp_link import SET_UP_SECONDS, Link, ensure_exchange, open_channel
 from nacre.kernel.bus.amqp_names import Names, check_name
 from nacre.kernel.bus.amqp_outbox import NOBODY, Letter, Outbox
 from nacre.kernel.bus.amqp_servers import BrokerServer
@@ -93,6 +93,7 @@ class AmqpBus:
         self._subscriptions: dict[Server, AmqpSubscription] = {}
         self._lock = threading.Lock()
         self._open = True
+        self._made_at = time.monotonic()
         urls = options.urls()
         check_name(name)
         self._loop = loop or uvloop.new_event_loop()
@@ -170,7 +171,7 @@ class AmqpBus:
         self._subscriptions[server] = subscription
         try:
             with blocking():
-                there.opened.result(self._options.patience_seconds)
+                there.opened.result(self._patience())
         except FutureTimeout:
             log.warning("The broker is away; %s will be served when it is back", topic)
         except BaseException:
@@ -298,6 +299,12 @@ class AmqpBus:
             self._exchanges.add(letter.exchange)
             self._outside.renew()  # for it must be there before anything is sent to it
         self._outside.post(letter)
+
+    def _patience(self) -> float:
+        """How long to wait for a server's place: together only once for a broker that was never there."""
+        if self._connected.is_set():
+            return SET_UP_SECONDS
+        return max(0.0, self._made_at + self._options.patience_seconds - time.monotonic())
 
     async def _begin_server(self, server: Server) -> BrokerServer:
         return BrokerServer(server, self._names, self._link)
