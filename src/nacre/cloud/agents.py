@@ -14,7 +14,7 @@ import msgspec
 
 from nacre.cloud.settings import Settings
 from nacre.kernel.bus import Bus
-from nacre.kernel.config import ConfigError, ConfigFile
+from nacre.kernel.config import ConfigError, ConfigFile, refuse_unknown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,8 +33,7 @@ def _options(config: ConfigFile, section: str, kind: type[T], **fixed: Any) -> T
     """Make an options object of a section; what is fixed cannot be configured."""
     values = config.values(section)
     known = {option.name for option in dataclasses.fields(kind)} - fixed.keys()
-    if unknown := sorted(values.keys() - known):
-        raise ConfigError(f"section [{section}]: there is no option {', '.join(unknown)}")
+    refuse_unknown(values, known, f"section [{section}]", "key")
     try:
         return msgspec.convert({**values, **fixed}, kind, strict=False)
     except msgspec.ValidationError as error:

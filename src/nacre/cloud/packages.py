@@ -53,6 +53,7 @@ TESTS = (
     "postgresql",
     "mariadb-server",
     "rabbitmq-server",
+    "haproxy",
 )
 
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from nacre.cloud.options import Mode, Options, Ports, default_state
+from nacre.cloud.sections import KNOWN
 from nacre.cloud.state import StateDirectory, write_private
 from nacre.kernel.config import ConfigError, ConfigFile
 from nacre.kernel.config import Options as Section
@@ -72,6 +73,7 @@ def read(options: Options) -> tuple[CloudSection, ConfigFile]:
     """Return the [cloud] section and the whole file; `--config` stands in for the state's own file."""
     state = StateDirectory(options.state)
     file = ConfigFile.read(options.config or state.config)
+    file.check_names(KNOWN)
     section = file.section("cloud", CloudSection)
     if options.config and state.is_cloud:  # what the first start settled still holds
         settled = ConfigFile.read(state.config).section("cloud", CloudSection)

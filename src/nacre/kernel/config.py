@@ -4,12 +4,15 @@
     cpu_allocation_ratio = 8.0
 
 A section is a frozen msgspec Struct with defaults; a key that it does not know, or a value of the
-wrong type, stops the start with a sentence that names the file, the section and the key.
+wrong type, stops the start with a sentence that names the file, the section and the key, and the key that
+was probably meant.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +48,8 @@ class ConfigFile:
     def section(self, name: str, kind: type[Section]) -> Section:
         """Return a section as its declared type."""
         values = self._sections.get(name, {})
+        if isinstance(values, dict) and kind.__struct_config__.forbid_unknown_fields:
+            refuse_unknown(values, kind.__struct_encode_fields__, f"{self._name}, section [{name}]", "key")
         try:
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
@@ -58,6 +63,18 @@ class ConfigFile:
         """Return the same file where a section holds these values wherever it does not say otherwise."""
         return ConfigFile({**self._sections, section: {**values, **self.values(section)}}, name=self._name)
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all sections that the file holds."""
-        return tuple(self._sections)
+    def check_names(self, known: Collection[str]) -> None:
+        """Raise ConfigError for a section that nobody reads; it was meant for somebody."""
+        refuse_unknown(self._sections, known, self._name, "section")
+
+
+def refuse_unknown(given: Collection[str], known: Collection[str], place: str, what: str) -> None:
+    """Raise ConfigError for the first name that is not known, with the nearest one that is."""
+    shown = "[{}]" if what == "section" else "{}"
+    for name in given:
+        if name in known:
+            continue
+        text = f"{place}: there is no {what} {shown.format(name)}"
+        for nearest in get_close_matches(name, known, n=1, cutoff=0.5):
+            text += f"; did you mean {shown.format(nearest)}?"
+        raise ConfigError(text)

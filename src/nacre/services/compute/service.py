@@ -149,6 +149,7 @@ MANIFEST = Manifest(
     policies=RULES,
     options=ComputeOptions,
     schema=SCHEMA,
+    control_exchange="nova",
     workflows=jobs.ALL,
     reconcilers=(HOST_INVENTORY, SERVER_SYNC, SERVER_RECLAIM),
     rpc=host_reports.handlers,

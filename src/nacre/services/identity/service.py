@@ -79,6 +79,7 @@ MANIFEST = Manifest(
     options=IdentityOptions,
     policies=tuple(policy.RULES),
     schema=SCHEMA,
+    control_exchange="keystone",
     on_start=prepare,
     authenticator=authenticator,
 )

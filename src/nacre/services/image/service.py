@@ -71,6 +71,7 @@ MANIFEST = Manifest(
     options=ImageOptions,
     policies=RULES,
     schema=SCHEMA,
+    control_exchange="glance",
     workflows=(IMPORT,),
     reconcilers=(upload_sweep.SWEEP,),
     on_start=_prepare,

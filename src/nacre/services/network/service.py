@@ -75,6 +75,7 @@ MANIFEST = Manifest(
     policies=policy.RULES,
     policy_kinds=policy.POLICY_KINDS,
     schema=SCHEMA,
+    control_exchange="neutron",
     reconcilers=(PLACEMENT_SYNC, CHANGES_PRUNE),
     rpc=_handlers,
 )
