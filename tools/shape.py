@@ -20,13 +20,13 @@ FUNCTION_LINES = 60
 ALLOWED = Path("tools/shape_allowed.txt")
 
 FILES = {"__init__", "service", "versions", "policy", "config", "errors", "client", "rpc", "setup"}
-FOLDERS = {"api", "app", "db", "tasks", "agent", "drivers"}
+FOLDERS = {"api", "app", "db", "tasks", "agent", "drivers", "rpc"}
 FORBIDDEN = {
     "base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utilities", "utils",
 }  # fmt: skip
 
 #: Where SQL is written, besides the db folder of each service.
-SQL = ("kernel/db/", "kernel/tasks/", "kernel/quota.py", "kernel/testing/")
+SQL = ("kernel/db/", "kernel/tasks/", "kernel/drift/", "kernel/quota.py", "kernel/testing/")
 #: Layers that never wait for a socket themselves.
 SYNCHRONOUS = {"app", "db", "tasks"}
 
