@@ -210,6 +210,14 @@ def list_ports(ctx: Context, device_ids: Iterable[str], *, project_id: str | Non
     return [msgspec.convert(row, Port) for row in _batched(ctx, "ports", "device_id", device_ids, query)]
 
 
+def ports_on_host(ctx: Context, host: str) -> list[Port]:
+    """Return the servers' ports that are bound to a host (as the service)."""
+    query = {"binding:host_id": host, "sort_key": "created_at"}
+    rows = ctx.call(SERVICE, "GET", "/v2.0/ports", query=query).json()["ports"]
+    ports = [msgspec.convert(row, Port) for row in rows]
+    return [port for port in ports if port.device_owner.startswith(SERVER_OWNER)]
+
+
 def create_port(
     ctx: Context,
     network_id: str,

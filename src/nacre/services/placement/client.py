@@ -51,6 +51,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     allocations: dict[str, dict[str, int]]
     generation: int | None
+    consumer_type: str = ""
 
 
 def allocation_candidates(
@@ -95,7 +96,14 @@ def held(ctx: Context, consumer_id: str) -> Held:
     return Held(
         allocations={uuid: one["resources"] for uuid, one in body["allocations"].items()},
         generation=body.get("consumer_generation"),
+        consumer_type=body.get("consumer_type") or "",
     )
+
+
+def held_of(ctx: Context, uuid: str) -> dict[str, dict[str, int]]:
+    """Return who holds how much of a provider; raises NotFound for one that does not exist."""
+    body = _call(ctx, "GET", f"/resource_providers/{uuid}/allocations")
+    return {consumer: one["resources"] for consumer, one in body["allocations"].items()}
 
 
 def claim(
@@ -146,34 +154,42 @@ def ensure_provider(
     inventories: Mapping[str, Inventory],
     traits: Iterable[str],
     aggregates: Iterable[str] | None = None,
-) -> None:
-    """Make a provider exist with exactly these inventories and traits; writes only what differs."""
-    provider = _ensure_exists(ctx, uuid, name)
+) -> tuple[str, ...]:
+    """Make a provider exist with exactly these inventories and traits; writes only what differs.
+
+    Returns what did: "provider" (it was not there), "name", "inventories", "traits", "aggregates".
+    """
+    provider, differed = _ensure_exists(ctx, uuid, name)
     generation = provider["generation"]
     if provider["name"] != name:
         generation = _call(ctx, "PUT", f"/resource_providers/{uuid}", body={"name": name})["generation"]
+        differed.append("name")
     wanted = {key: msgspec.structs.asdict(one) for key, one in inventories.items()}
     path = f"/resource_providers/{uuid}"
     if _call(ctx, "GET", f"{path}/inventories")["inventories"] != wanted:
         body = {"resource_provider_generation": generation, "inventories": wanted}
         generation = _call(ctx, "PUT", f"{path}/inventories", body=body)["resource_provider_generation"]
-    generation = _ensure_traits(ctx, path, generation, sorted(set(traits)))
+        differed.append("inventories")
+    if (names := sorted(set(traits))) != _call(ctx, "GET", f"{path}/traits")["traits"]:
+        generation = _put_traits(ctx, path, generation, names)
+        differed.append("traits")
     if aggregates is not None:
         body = {"resource_provider_generation": generation, "aggregates": sorted(set(aggregates))}
         if sorted(_call(ctx, "GET", f"{path}/aggregates")["aggregates"]) != body["aggregates"]:
             _call(ctx, "PUT", f"{path}/aggregates", body=body)
+            differed.append("aggregates")
+    return tuple(differed)
 
 
-def _ensure_exists(ctx: Context, uuid: str, name: str) -> Any:
+def _ensure_exists(ctx: Context, uuid: str, name: str) -> tuple[Any, list[str]]:
     try:
-        return _call(ctx, "GET", f"/resource_providers/{uuid}")
+        return _call(ctx, "GET", f"/resource_providers/{uuid}"), []
     except errors.NotFound:
-        return _call(ctx, "POST", "/resource_providers", body={"uuid": uuid, "name": name})
+        body = {"uuid": uuid, "name": name}
+        return _call(ctx, "POST", "/resource_providers", body=body), ["provider"]
 
 
-def _ensure_traits(ctx: Context, path: str, generation: int, wanted: list[str]) -> int:
-    if _call(ctx, "GET", f"{path}/traits")["traits"] == wanted:
-        return generation
+def _put_traits(ctx: Context, path: str, generation: int, wanted: list[str]) -> int:
     for trait in wanted:
         if trait.startswith("CUSTOM_"):
             _call(ctx, "PUT", f"/traits/{trait}")

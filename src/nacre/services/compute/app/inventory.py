@@ -46,9 +46,14 @@ def tell(ctx: Context, host: Host) -> bool:
     now = wanted(ctx.config, host)
     if now is None or now == host.inventory:
         return False
+    ensure(ctx, host, now)
+    ctx.db.run(hosts.update, host.name, inventory=now)
+    return True
+
+
+def ensure(ctx: Context, host: Host, now: dict[str, Any]) -> tuple[str, ...]:
+    """See to it that placement knows a host so, whatever it was told; return what was different there."""
     inventories = {
         name: msgspec.convert(values, placement.Inventory) for name, values in now["inventories"].items()
     }
-    placement.ensure_provider(ctx, host.id, now["name"], inventories, now["traits"])
-    ctx.db.run(hosts.update, host.name, inventory=now)
-    return True
+    return placement.ensure_provider(ctx, host.id, now["name"], inventories, now["traits"])

@@ -74,6 +74,11 @@ def every(tx: Transaction) -> list[Host]:
     return tx.all(_ALL.order_by(hosts.c.name), Host)
 
 
+def after(tx: Transaction, name: str, limit: int) -> list[Host]:
+    """Return the next hosts in the order of their names."""
+    return tx.all(_ALL.where(hosts.c.name > name).order_by(hosts.c.name).limit(limit), Host)
+
+
 def index(tx: Transaction, asked: Page, *, by_number: bool) -> list[Host]:
     """Return one page of hosts in the order in which they came; the marker is a number or an id."""
     asked = msgspec.structs.replace(asked, sort=(Sort("number"),))
