@@ -32,8 +32,9 @@ UNDOING = FUNCTIONS[3:]
 
 
 def script(name: str) -> st.SearchStrategy[list[str]]:
-    """What befalls a function, call by call; undos do not refuse, for then something is left."""
-    return st.lists(st.sampled_from([f for f in FATES if f != "refusal" or name not in UNDOING]), max_size=4)
+    """What befalls a function, call by call; undos do not refuse, for then something is left, nor wait."""
+    never = ("refusal", "wait") if name in UNDOING else ()
+    return st.lists(st.sampled_from([fate for fate in FATES if fate not in never]), max_size=4)
 
 
 class Theatre(Runner):

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from nacre.kernel import tasks
 from nacre.kernel.db import Page
 from nacre.kernel.errors import Conflict, Unavailable
-from nacre.kernel.tasks import JobState, Pace, Run, Wait, Workflow
+from nacre.kernel.tasks import Finish, JobState, Pace, Run, Wait, Workflow
 from nacre.kernel.tasks.tables import jobs
 
-from .town import BUILD, Plan, Town, add_part, remove_part
+from .town import BUILD, Plan, Town, add_part, houses, remove_part
 
 
 def workflow(**options) -> tuple[Workflow[Plan], list[str]]:
@@ -213,6 +213,72 @@ def test_what_cannot_be_undone_is_written_down_and_the_rest_is_undone(town):
     assert job.state is JobState.FAILED
     assert diary == ["dig", "fill", "failed: build: Conflict: no"]
     assert "lost" in (job.history[1].undo_error or "")
+
+
+def test_what_a_step_writes_at_its_end_is_written_with_the_note_of_it(town):
+    flow, _ = workflow()
+    notes = []
+
+    def write(tx):
+        notes.append(tx.scalar(select(jobs.c.state)))
+        tx.update(houses, "h", {"state": "painted"})
+
+    @flow.step()
+    def paint(ctx, run) -> Finish | int:
+        return Finish(write, 3)
+
+    @flow.step()
+    def show(ctx, run) -> Finish:
+        return Finish(lambda tx: tx.update(houses, "h", {"state": f"shown after {run.result(paint)} days"}))
+
+    job = play(town, flow)
+    assert (job.state, notes) == (JobState.DONE, ["running"])
+    assert job.history[1].result == 3
+    assert town.state("h") == "shown after 3 days"
+
+
+def test_nothing_is_written_over_what_a_later_wish_wrote(town):
+    """The wish comes while the step works, and the step writes at its end."""
+    flow, diary = workflow()
+
+    @flow.step()
+    def paint(ctx, run) -> Finish:
+        ctx.db.run(tasks.cancel, run.resource)
+        return Finish(lambda tx: tx.update(houses, "h", {"state": "painted"}))
+
+    assert play(town, flow).state is JobState.CANCELLED
+    assert diary == ["dig", "fill", "called off"]
+    assert town.state("h") == "building"
+
+
+def test_a_refusal_while_the_end_of_a_step_is_written_undoes_it(town):
+    flow, diary = workflow()
+
+    def refuse(tx):
+        raise Conflict("no paint")
+
+    @flow.step(undo=lambda ctx, run: diary.append("scrape"))
+    def paint(ctx, run):
+        return Finish(refuse)
+
+    assert play(town, flow).state is JobState.FAILED
+    assert diary == ["dig", "scrape", "fill", "failed: paint: Conflict: no paint"]
+
+
+def test_a_bug_in_what_is_written_last_is_not_repeated_for_ever(town):
+    flow = Workflow("flow", input=Plan)
+
+    @flow.step()
+    def dig(ctx, run):
+        raise Conflict("rock")
+
+    @flow.on_failure
+    def failed(ctx, run, failure):
+        return Finish(lambda tx: 1 / 0)
+
+    job = play(town, flow, rounds=10)
+    assert job.state is JobState.FAILED
+    assert job.error == "Conflict: rock; on_failure: ZeroDivisionError: division by zero"
 
 
 def test_jobs_of_a_resource_run_in_order_and_delete_cancels_the_earlier(town):

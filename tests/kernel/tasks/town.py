@@ -6,7 +6,7 @@ from sqlalchemy import Table, select
 from nacre.kernel import tasks
 from nacre.kernel.clock import TurnedClock
 from nacre.kernel.db import Database, Id, Name, Schema, Transaction, column, new_metadata, prepare
-from nacre.kernel.tasks import Failure, Job, Pace, Run, Runner, Wait, Workflow
+from nacre.kernel.tasks import Failure, Finish, Job, Pace, Run, Runner, Wait, Workflow
 
 metadata = new_metadata()
 tasks.tables(metadata)
@@ -70,16 +70,16 @@ def uncover(ctx: Context, run: Run[Plan]) -> None:
 
 
 @BUILD.step(undo=uncover)
-def roof(ctx: Context, run: Run[Plan]) -> None:
+def roof(ctx: Context, run: Run[Plan]) -> Finish:
     assert run.result(walls).height == 3
     add_part(ctx, run.input.house_id, "roof")
-    ctx.db.run(lambda tx: tx.update(houses, run.input.house_id, {"state": "built"}))
+    return Finish(lambda tx: tx.update(houses, run.input.house_id, {"state": "built"}))
 
 
 @BUILD.on_failure
-def leave_ruin(ctx: Context, run: Run[Plan], failure: Failure) -> None:
+def leave_ruin(ctx: Context, run: Run[Plan], failure: Failure) -> Finish:
     text = f"error: {failure.message}"
-    ctx.db.run(lambda tx: tx.update(houses, run.input.house_id, {"state": text}))
+    return Finish(lambda tx: tx.update(houses, run.input.house_id, {"state": text}))
 
 
 @BUILD.on_cancel

@@ -36,12 +36,13 @@ from nacre.kernel.tasks.reconciler import Reconciler
 from nacre.kernel.tasks.runner import Runner
 from nacre.kernel.tasks.tables import ClaimedJob, Failure, Job, JobState, Report, StepRecord, tables
 from nacre.kernel.tasks.wakeups import listen
-from nacre.kernel.tasks.workflow import Run, Wait, Workflow
+from nacre.kernel.tasks.workflow import Finish, Run, Wait, Workflow
 
 __all__ = [
     "ClaimedJob",
     "Crew",
     "Failure",
+    "Finish",
     "Job",
     "JobState",
     "Pace",

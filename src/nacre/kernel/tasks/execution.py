@@ -19,7 +19,7 @@ from nacre.kernel.db import Database
 from nacre.kernel.errors import NacreError, Unavailable
 from nacre.kernel.tasks import leases
 from nacre.kernel.tasks.tables import ClaimedJob, Failure, JobState, StepRecord
-from nacre.kernel.tasks.workflow import Run, Step, Wait, Workflow
+from nacre.kernel.tasks.workflow import Finish, Run, Step, Wait, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,10 @@ class Execution:
         begun_at = self._begun_before() or self.db.clock.now()
         try:
             outcome = self._ask(step.function)
-            result = None if isinstance(outcome, Wait) else msgspec.to_builtins(outcome)
+            if not isinstance(outcome, Wait):
+                return self._finish(step, begun_at, outcome)
+        except leases.LeaseLost:
+            raise
         except OUTAGES as error:
             troubled_at = self.job.troubled_at or self.db.clock.now()
             if (self.db.clock.now() - troubled_at).total_seconds() >= step.patience_seconds:
@@ -147,15 +150,14 @@ class Execution:
             else:
                 self._try_again(step.name, error, begun_at=begun_at, crashes=self.job.crashes + 1)
         else:
-            if isinstance(outcome, Wait):
-                values = {**NOT_BEGUN, "begun_at": begun_at, "step": step.name, "waits_for": outcome.reason}
-                self._park(JobState.WAITING, timedelta(seconds=outcome.seconds), **values)
-            else:
-                self._finish(step, begun_at, result)
+            values = {**NOT_BEGUN, "begun_at": begun_at, "step": step.name, "waits_for": outcome.reason}
+            self._park(JobState.WAITING, timedelta(seconds=outcome.seconds), **values)
+        return None
 
-    def _finish(self, step: Step, begun_at: datetime, result: Any) -> None:
+    def _finish(self, step: Step, begun_at: datetime, outcome: Any) -> None:
         """Note a step's result; the last one's note ends the job."""
-        now = self.db.clock.now()
+        finish = outcome if isinstance(outcome, Finish) else Finish(None, outcome)
+        now, result = self.db.clock.now(), msgspec.to_builtins(finish.result)
         record = StepRecord(
             step=step.name, started_at=begun_at, ended_at=now, attempts=self.job.attempts + 1, result=result
         )
@@ -167,9 +169,9 @@ class Execution:
         }
         try:
             if following is None:
-                self._end(JobState.DONE, done, heed_cancel=True)
+                self._end(JobState.DONE, done, also=finish.write, heed_cancel=True)
             else:
-                self._save(done, heed_cancel=True)
+                self._save(done, also=finish.write, heed_cancel=True)
         except leases.CancelRequested:
             self._save({**done, "ending": JobState.CANCELLED, "cancelled": True})
 
@@ -204,7 +206,7 @@ class Execution:
         record = self.job.history[place]
         step = self.workflow.named(record.step)
         if step is not None and step.undo is not None:
-            over, trouble = self._insist(record.step, step.undo)
+            over, trouble = self._insist(record.step, self._ask, step.undo)
             if not over:
                 return
             record = msgspec.structs.replace(record, undo_error=trouble)
@@ -214,18 +216,28 @@ class Execution:
 
     def _close(self) -> None:
         """Tell the resource how it ended."""
-        trouble = None
+        over, trouble = True, None
         if self.job.ending is JobState.FAILED and self.workflow.failure is not None:
-            over, trouble = self._insist("on_failure", self.workflow.failure, self.job.failure)
+            over, trouble = self._insist(
+                "on_failure", self._close_with, self.workflow.failure, self.job.failure
+            )
         elif self.job.ending is JobState.CANCELLED and self.workflow.cancellation is not None:
-            over, trouble = self._insist("on_cancel", self.workflow.cancellation)
-        else:
-            over = True
-        if over:
-            assert self.job.ending is not None
-            failure = self.job.failure
-            words = f"{failure.kind}: {failure.detail or failure.message}" if failure else None
-            self._end(self.job.ending, {"error": "; ".join(filter(None, [words, trouble])) or None})
+            over, trouble = self._insist("on_cancel", self._close_with, self.workflow.cancellation)
+        if over and self._is_ours:
+            self._end_as_turned_back(trouble)
+
+    def _close_with(self, function: Callable[..., Any], *more: Any) -> None:
+        """Call what tells the resource; if it returns a Finish, the job ends with that."""
+        outcome = self._ask(function, *more)
+        if isinstance(outcome, Finish):
+            self._end_as_turned_back(None, also=outcome.write)
+
+    def _end_as_turned_back(self, trouble: str | None, **more: Any) -> None:
+        assert self.job.ending is not None
+        failure = self.job.failure
+        words = f"{failure.kind}: {failure.detail or failure.message}" if failure else None
+        error = "; ".join(filter(None, [words, trouble])) or None
+        self._end(self.job.ending, {"error": error}, **more)
 
     def _insist(self, name: str, function: Callable[..., Any], *more: Any) -> tuple[bool, str | None]:
         """Call what puts things back; return whether that is over, and what it could not put back.
@@ -236,7 +248,9 @@ class Execution:
         if self.job.crashes >= self._pace.crashes:
             return True, f"{name} was interrupted again and again"
         try:
-            self._ask(function, *more)
+            function(*more)
+        except leases.LeaseLost:
+            raise
         except OUTAGES as error:
             self._try_again(name, error)
         except Exception as error:  # noqa: BLE001 - as in _take
@@ -262,9 +276,7 @@ class Execution:
         self.db.run(leases.park, self.job, until, {"state": state, **values})
         self._is_ours = False
 
-    def _end(
-        self, state: JobState, values: dict[str, Any] | None = None, *, heed_cancel: bool = False
-    ) -> None:
+    def _end(self, state: JobState, values: dict[str, Any] | None = None, **more: Any) -> None:
         now = self.db.clock.now()
         ended = {
             "state": state,
@@ -275,8 +287,8 @@ class Execution:
             "ended_at": now,
             "waits_for": None,
         }
-        self._save({**(values or {}), **ended}, heed_cancel=heed_cancel)
+        self._save({**(values or {}), **ended}, **more)
         self._is_ours = False
 
-    def _save(self, values: dict[str, Any], *, heed_cancel: bool = False) -> None:
-        self.job = self.db.run(leases.save, self.job, values, heed_cancel=heed_cancel)
+    def _save(self, values: dict[str, Any], **more: Any) -> None:
+        self.job = self.db.run(leases.save, self.job, values, **more)

@@ -8,7 +8,7 @@ refused, whoever has the job by then.
 """
 
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,15 +84,22 @@ def _claim(tx: Transaction, seen: Candidate, owner: str, lease_seconds: float) -
 
 
 def save(
-    tx: Transaction, job: ClaimedJob, values: dict[str, Any], *, heed_cancel: bool = False
+    tx: Transaction,
+    job: ClaimedJob,
+    values: dict[str, Any],
+    *,
+    also: Callable[[Transaction], object] | None = None,
+    heed_cancel: bool = False,
 ) -> ClaimedJob:
     """Write to a job that is held, and return it as it is then; its end lets the next one begin.
 
-    Raises LeaseLost if it is not held any more; with `heed_cancel`, CancelRequested if it has been
-    called off.
+    `also(tx)` is written with it.  Raises LeaseLost if it is not held any more; with `heed_cancel`,
+    CancelRequested if it has been called off.
     """
     values = {**values, "updated_at": tx.now()}
     _write(tx, _SAVE_UNLESS_CANCELLED if heed_cancel else _SAVE, job, values)
+    if also is not None:
+        also(tx)
     if job.resource is not None and values.get("active") is False:
         _unblock_next(tx, job.resource)
     return msgspec.structs.replace(job, **{name: values[name] for name in _KNOWN & values.keys()})

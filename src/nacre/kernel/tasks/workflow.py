@@ -9,13 +9,13 @@
         "Reserve room on a host."
 
     @build.step()
-    def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | None:
+    def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | Finish:
         "Tell the host, and wait until it says that the guest runs."
         host = run.result(claim).host
         …
         if not running:
             return Wait(60, f"the guest to boot on {host}")
-        return None
+        return Finish(lambda tx: servers.update(tx, run.input.server_id, state="active"))
 
     @build.on_failure
     def give_up(ctx, run, failure): ...          # the resource goes to ERROR with failure.message
@@ -24,6 +24,8 @@ A step may run twice, because the process may die between its work and the note 
 How it ends says what comes next:
 
     it returns None, a dict or a Struct    finished; the result is stored before the next step begins
+    it returns Finish(write, result)       finished; `write(tx)` is part of the transaction that stores that,
+                                           and does not happen if the job has been called off
     it returns Wait(seconds, reason)       called again when woken, at the latest after so many seconds;
                                            no thread is held meanwhile
     it raises Unavailable, OSError         an outage: tried again with growing pauses, until the step's
@@ -34,6 +36,8 @@ How it ends says what comes next:
 
 Undoing calls the undo of every step that was *begun*, the last one first.  So an undo puts back all,
 half or nothing of what its step does, and may run twice.  An outage in an undo is retried for ever.
+What a step says of its resource at its end ("active", "nobody works on it") belongs into a `Finish`: written
+by the step itself it could be written twice, the second time over what somebody asked for in between.
 When a workflow is changed, jobs under way go on with the first step whose name they have not done.
 """
 
@@ -46,6 +50,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from nacre.kernel.db import Transaction
 from nacre.kernel.tasks.tables import ClaimedJob, Failure
 
 I = TypeVar("I")  # noqa: E741 - the type of a workflow's input
@@ -54,16 +59,27 @@ R = TypeVar("R")
 #: How long a step's outages are borne, unless the workflow or the step says otherwise.
 PATIENCE_SECONDS = 600.0
 
-StepFunction = Callable[[Any, "Run[Any]"], Any]
-FailureFunction = Callable[[Any, "Run[Any]", Failure], None]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 class Wait(msgspec.Struct, frozen=True):
     """Returned by a step: call me again when I am woken, or after `seconds` at the latest."""
 
     seconds: float
     reason: str
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Returned by a step: it is finished, and `write(tx)` belongs to the note of that.
+
+    The functions of `on_failure` and `on_cancel` may return it too: then the job ends in that transaction.
+    """
+
+    write: Callable[[Transaction], object] | None
+    result: Any = None
+
+
+StepFunction = Callable[[Any, "Run[Any]"], Any]
+FailureFunction = Callable[[Any, "Run[Any]", Failure], Finish | None]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -157,7 +173,7 @@ class Run(Generic[I]):
         """How long ago the present step was first begun."""
         return 0.0 if self.job.begun_at is None else (self.now - self.job.begun_at).total_seconds()
 
-    def result(self, step: "Callable[[Any, Run[I]], R | Wait]") -> R:
+    def result(self, step: "Callable[[Any, Run[I]], R | Wait | Finish]") -> R:
         """Return what an earlier step returned, as the type that the step's annotation names.
 
         LookupError if it has not finished (in an undo, ask `finished` first).
@@ -173,11 +189,14 @@ class Run(Generic[I]):
 
 
 def _result_type(function: Callable[..., Any]) -> Any:
-    """Return the annotated result of a step, without the Wait."""
+    """Return the annotated result of a step, without Wait and Finish."""
     annotation = function.__annotations__.get("return", Any)
     if isinstance(annotation, str):
         only_result = types.SimpleNamespace(__annotations__={"return": annotation})
         annotation = typing.get_type_hints(only_result, globalns=function.__globals__)["return"]
+    if annotation is Finish:
+        return None
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.Union[tuple(each for each in typing.get_args(annotation) if each is not Wait)]  # noqa: UP007
+        results = tuple(each for each in typing.get_args(annotation) if each not in (Wait, Finish))
+        return typing.Union[results] if results else None  # noqa: UP007
     return annotation

@@ -362,6 +362,12 @@ def begin(
     return server
 
 
+def advance(tx: Transaction, server_id: str, task: TaskState) -> None:
+    """Note how far the work on a server is, unless somebody wants it deleted meanwhile."""
+    if rows.lock(tx, server_id).task_state is not TaskState.DELETING:
+        rows.update(tx, server_id, task_state=task)
+
+
 def delete(ctx: Context, server: Server, *, force: bool = False) -> None:
     """Write down that a server is to be removed; whatever is being done with it is called off.
 

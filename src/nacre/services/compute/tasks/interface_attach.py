@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, nics, specs, states
 from nacre.services.compute.app.jobs import ATTACH_INTERFACE, InterfaceAttach
@@ -47,7 +47,7 @@ def await_port(ctx: Context, run: Run[InterfaceAttach]) -> Wait | None:
 
 
 @ATTACH_INTERFACE.step()
-def plug(ctx: Context, run: Run[InterfaceAttach]) -> None:
+def plug(ctx: Context, run: Run[InterfaceAttach]) -> Finish:
     """Have the host plug the card into the guest."""
     server_id, port_id = run.input.server_id, run.input.port_id
 
@@ -68,11 +68,11 @@ def plug(ctx: Context, run: Run[InterfaceAttach]) -> None:
     )
     ctx.bus.call(rpc.host_topic(host), rpc.ATTACH_NIC, message, deadline_seconds=host_calls.PLUG_SECONDS)
     nics.refresh(ctx, [server_id])
-    ctx.db.run(actions.end, ctx, server_id, EVENT, host=host)
+    return Finish(lambda tx: actions.end(tx, ctx, server_id, EVENT, host=host))
 
 
 @ATTACH_INTERFACE.on_failure
-def give_up(ctx: Context, run: Run[InterfaceAttach], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[InterfaceAttach], failure: Failure) -> Finish:
     """Say why the card is not there."""
 
     def write(tx: Transaction) -> None:
@@ -80,4 +80,4 @@ def give_up(ctx: Context, run: Run[InterfaceAttach], failure: Failure) -> None:
             action_rows.add_fault(tx, run.input.server_id, 500, failure.message, failure.detail)
             actions.end(tx, ctx, run.input.server_id, EVENT, failure=failure.message, detail=failure.detail)
 
-    ctx.db.run(write)
+    return Finish(write)

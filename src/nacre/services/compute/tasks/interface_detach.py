@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run
+from nacre.kernel.tasks import Failure, Finish, Run
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, nics
 from nacre.services.compute.app.jobs import DETACH_INTERFACE, InterfaceDetach
@@ -38,7 +38,7 @@ def unplug(ctx: Context, run: Run[InterfaceDetach]) -> None:
 
 
 @DETACH_INTERFACE.step()
-def give_port_up(ctx: Context, run: Run[InterfaceDetach]) -> None:
+def give_port_up(ctx: Context, run: Run[InterfaceDetach]) -> Finish:
     """Delete the port, or give it back to the user who lent it."""
     server_id, port_id = run.input.server_id, run.input.port_id
     nic = ctx.db.read(rows.by_port, port_id)
@@ -49,11 +49,11 @@ def give_port_up(ctx: Context, run: Run[InterfaceDetach]) -> None:
         rows.delete(tx, server_id, port_id)
         actions.end(tx, ctx, server_id, EVENT)
 
-    ctx.db.run(end)
+    return Finish(end)
 
 
 @DETACH_INTERFACE.on_failure
-def give_up(ctx: Context, run: Run[InterfaceDetach], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[InterfaceDetach], failure: Failure) -> Finish:
     """Say why the card is still there."""
 
     def write(tx: Transaction) -> None:
@@ -61,4 +61,4 @@ def give_up(ctx: Context, run: Run[InterfaceDetach], failure: Failure) -> None:
             action_rows.add_fault(tx, run.input.server_id, 500, failure.message, failure.detail)
             actions.end(tx, ctx, run.input.server_id, EVENT, failure=failure.message, detail=failure.detail)
 
-    ctx.db.run(write)
+    return Finish(write)

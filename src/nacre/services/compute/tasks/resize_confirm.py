@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run
+from nacre.kernel.tasks import Failure, Finish, Run
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, migrations, resize
 from nacre.services.compute.app.jobs import CONFIRM, ResizeEnd
@@ -16,7 +16,7 @@ EVENT = "compute_confirm_resize"
 
 
 @CONFIRM.step()
-def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
+def settle(ctx: Context, run: Run[ResizeEnd]) -> Finish:
     """Hold only the room of the new size, and forget the old one."""
     server_id = run.input.server_id
 
@@ -42,11 +42,11 @@ def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
         migrations.note(tx, server_id, migrations.Status.CONFIRMED)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
-    ctx.db.run(end)
+    return Finish(end)
 
 
 @CONFIRM.on_failure
-def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> Finish:
     """Let the owner answer again."""
 
     def write(tx: Transaction) -> None:
@@ -56,4 +56,4 @@ def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
             action_rows.add_fault(tx, server.id, 500, failure.message, failure.detail)
             actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
 
-    ctx.db.run(write)
+    return Finish(write)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
 from nacre.services.compute.app.jobs import REVERT, ResizeEnd
@@ -47,7 +47,7 @@ def apply(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
 
 
 @REVERT.step()
-def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
+def settle(ctx: Context, run: Run[ResizeEnd]) -> Finish:
     """Hold only the room of the old size, and note what the server is now."""
     server_id = run.input.server_id
     server = ctx.db.read(rows.get, server_id)
@@ -67,18 +67,18 @@ def settle(ctx: Context, run: Run[ResizeEnd]) -> None:
         migrations.note(tx, server_id, migrations.Status.REVERTED)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
-    ctx.db.run(end)
+    return Finish(end)
 
 
 @REVERT.on_failure
-def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> Finish:
     """Leave the server in ERROR with the reason."""
 
     def write(tx: Transaction) -> None:
         server = rows.find(tx, run.input.server_id)
-        if server is not None and server.task_state not in (None, TaskState.DELETING):
+        if server is not None and server.task_state is not TaskState.DELETING:
             actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
             migrations.note(tx, server.id, migrations.Status.ERROR)
             servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
-    ctx.db.run(write)
+    return Finish(write)

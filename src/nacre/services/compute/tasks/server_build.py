@@ -11,7 +11,7 @@ from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.errors import Unavailable
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, jobs, nics, servers, specs
 from nacre.services.compute.app.jobs import BUILD, ServerBuild
@@ -41,7 +41,7 @@ def release(ctx: Context, run: Run[ServerBuild]) -> None:
 
 
 @BUILD.step(undo=release)
-def schedule(ctx: Context, run: Run[ServerBuild]) -> choice.Choice:
+def schedule(ctx: Context, run: Run[ServerBuild]) -> choice.Choice | Finish:
     """Find a host, and claim its room for the server."""
     server_id = run.input.server_id
 
@@ -56,8 +56,7 @@ def schedule(ctx: Context, run: Run[ServerBuild]) -> choice.Choice:
         actions.end(tx, ctx, server_id, SCHEDULING)
         actions.begin(tx, ctx, server_id, SPAWNING, chosen.host)
 
-    ctx.db.run(end)
-    return chosen
+    return Finish(end, chosen)
 
 
 def disconnect(ctx: Context, run: Run[ServerBuild]) -> None:
@@ -74,7 +73,7 @@ def connect(ctx: Context, run: Run[ServerBuild]) -> None:
 
 
 @BUILD.step()
-def await_ports(ctx: Context, run: Run[ServerBuild]) -> Wait | None:
+def await_ports(ctx: Context, run: Run[ServerBuild]) -> Wait | Finish:
     """Wait until packets can flow, so that the guest finds its network when it boots."""
     server_id = run.input.server_id
     server = ctx.db.read(rows.get, server_id)
@@ -93,8 +92,7 @@ def await_ports(ctx: Context, run: Run[ServerBuild]) -> Wait | None:
         nic_rows.mark_up(tx, server_id)
         rows.update(tx, server_id, task_state=TaskState.SPAWNING)
 
-    ctx.db.run(write)
-    return None
+    return Finish(write)
 
 
 def remove(ctx: Context, run: Run[ServerBuild]) -> None:
@@ -105,7 +103,7 @@ def remove(ctx: Context, run: Run[ServerBuild]) -> None:
 
 
 @BUILD.step(undo=remove)
-def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | None:
+def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | Finish:
     """Hand the spec over, and wait until the guest runs."""
     server_id, host = run.input.server_id, run.result(schedule).host
     if run.waited_seconds > ctx.config.build_timeout_seconds:
@@ -130,12 +128,11 @@ def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | None:
         )
         actions.end(tx, ctx, server_id, SPAWNING, host=host)
 
-    ctx.db.run(activate)
-    return None
+    return Finish(activate)
 
 
 @BUILD.on_failure
-def give_up(ctx: Context, run: Run[ServerBuild], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerBuild], failure: Failure) -> Finish:
     """Try another host, or leave the server in ERROR with the reason."""
     server_id = run.input.server_id
     host = run.result(schedule).host if run.finished(schedule) else None
@@ -161,7 +158,7 @@ def give_up(ctx: Context, run: Run[ServerBuild], failure: Failure) -> None:
             message, detail = _story(action_rows.schedulings_of(tx, server_id), failure)
             servers.refuse(tx, server_id, message, detail, 500)
 
-    ctx.db.run(write)
+    return Finish(write)
 
 
 def _note_refusal(tx: Transaction, ctx: Context, server_id: str, host: str, failure: Failure) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute.app import actions, host_calls, migrations, nics, servers
 from nacre.services.compute.app.jobs import DELETE, ServerDelete
 from nacre.services.compute.db import console_tokens, groups, passwords
@@ -49,7 +49,7 @@ def release(ctx: Context, run: Run[ServerDelete]) -> None:
 
 
 @DELETE.step()
-def forget(ctx: Context, run: Run[ServerDelete]) -> None:
+def forget(ctx: Context, run: Run[ServerDelete]) -> Finish:
     """Take it off the lists; its row stays for those who ask what changed."""
     server_id = run.input.server_id
 
@@ -75,11 +75,11 @@ def forget(ctx: Context, run: Run[ServerDelete]) -> None:
         migrations.close(tx, server_id)
         actions.end(tx, ctx, server_id, EVENT, host=server.host)
 
-    ctx.db.run(write)
+    return Finish(write)
 
 
 @DELETE.on_failure
-def give_up(ctx: Context, run: Run[ServerDelete], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerDelete], failure: Failure) -> Finish:
     """Leave the server in ERROR with the reason; it can be deleted again."""
 
     def write(tx: Transaction) -> None:
@@ -88,4 +88,4 @@ def give_up(ctx: Context, run: Run[ServerDelete], failure: Failure) -> None:
             actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
             servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
-    ctx.db.run(write)
+    return Finish(write)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute.app import actions, host_calls, power, states
 from nacre.services.compute.app.jobs import POWER, ServerPower
 from nacre.services.compute.db import actions as action_rows
@@ -13,7 +13,7 @@ from nacre.services.compute.db.tables import TaskState
 
 
 @POWER.step()
-def tell_host(ctx: Context, run: Run[ServerPower]) -> Wait | None:
+def tell_host(ctx: Context, run: Run[ServerPower]) -> Wait | Finish:
     """Give the command, wait for its end, and write down what the server is now."""
     server_id, verb = run.input.server_id, power.VERBS[run.input.verb]
 
@@ -40,21 +40,20 @@ def tell_host(ctx: Context, run: Run[ServerPower]) -> Wait | None:
         )
         actions.end(tx, ctx, server_id, verb.event, host=host)
 
-    ctx.db.run(end)
-    return None
+    return Finish(end)
 
 
 @POWER.on_failure
-def give_up(ctx: Context, run: Run[ServerPower], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerPower], failure: Failure) -> Finish:
     """Leave the server as it was; what it really is will be learned from its host."""
     server_id, verb = run.input.server_id, power.VERBS[run.input.verb]
 
     def write(tx: Transaction) -> None:
         server = rows.find(tx, server_id)
-        if server is None or server.task_state in (None, TaskState.DELETING):
+        if server is None or server.task_state is TaskState.DELETING:
             return
         rows.update(tx, server_id, task_state=None, power=states.power_of(server.vm_state))
         action_rows.add_fault(tx, server_id, 500, failure.message, failure.detail)
         actions.end(tx, ctx, server_id, verb.event, failure=failure.message, detail=failure.detail)
 
-    ctx.db.run(write)
+    return Finish(write)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from nacre.kernel import errors
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
 from nacre.services.compute.app.jobs import RESIZE, ServerResize
@@ -47,23 +47,23 @@ def claim(ctx: Context, run: Run[ServerResize]) -> None:
 def stop(ctx: Context, run: Run[ServerResize]) -> Wait | None:
     """Stop the guest."""
     server_id = run.input.server_id
-    ctx.db.run(rows.update, server_id, task_state=TaskState.RESIZE_MIGRATING)
+    ctx.db.run(servers.advance, server_id, TaskState.RESIZE_MIGRATING)
     server = ctx.db.read(rows.get, server_id)
     return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 1)
 
 
 @RESIZE.step()
-def apply(ctx: Context, run: Run[ServerResize]) -> Wait | None:
+def apply(ctx: Context, run: Run[ServerResize]) -> Wait | Finish:
     """Make the guest anew with its new size."""
     server_id, power = run.input.server_id, resize.power_after(run.input.was_off)
 
     def change(tx: Transaction) -> rows.Server:
         server = rows.get(tx, server_id)
         if server.old_flavor is None:
+            servers.advance(tx, server_id, TaskState.RESIZE_FINISH)
             rows.update(
                 tx,
                 server_id,
-                task_state=TaskState.RESIZE_FINISH,
                 old_flavor=server.flavor,
                 flavor=run.input.flavor,
                 flavor_id=run.input.flavor.id,
@@ -88,18 +88,17 @@ def apply(ctx: Context, run: Run[ServerResize]) -> Wait | None:
         migrations.note(tx, server_id, migrations.Status.FINISHED)
         actions.end(tx, ctx, server_id, EVENT, host=host)
 
-    ctx.db.run(end)
-    return None
+    return Finish(end)
 
 
 @RESIZE.on_failure
-def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> Finish:
     """Leave the server as it was where nothing had happened to it yet, else in ERROR; say why."""
     server_id = run.input.server_id
 
     def write(tx: Transaction) -> None:
         server = rows.find(tx, server_id)
-        if server is None or server.task_state in (None, TaskState.DELETING):
+        if server is None or server.task_state is TaskState.DELETING:
             return
         actions.end(tx, ctx, server_id, EVENT, failure=failure.message, detail=failure.detail)
         migrations.note(tx, server_id, migrations.Status.ERROR)
@@ -119,4 +118,4 @@ def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> None:
             rows.update(tx, server_id, task_state=None)
             action_rows.add_fault(tx, server_id, 500, failure.message, failure.detail)
 
-    ctx.db.run(write)
+    return Finish(write)

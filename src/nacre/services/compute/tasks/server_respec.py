@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, respec, servers, specs, states
 from nacre.services.compute.app.jobs import RESPEC, ServerRespec
@@ -29,11 +29,11 @@ def stop(ctx: Context, run: Run[ServerRespec]) -> Wait | None:
 
 
 @RESPEC.step()
-def apply(ctx: Context, run: Run[ServerRespec]) -> Wait | None:
+def apply(ctx: Context, run: Run[ServerRespec]) -> Wait | Finish:
     """Hand the new spec over, wait until it is so, and note what the server is now."""
     server_id, verb = run.input.server_id, respec.VERBS[run.input.verb]
     if verb.sets_task is not None:
-        ctx.db.run(rows.update, server_id, task_state=verb.sets_task)
+        ctx.db.run(servers.advance, server_id, verb.sets_task)
     server = ctx.db.read(rows.get, server_id)
     host = states.host_of(server)
     message = rpc.EnsureServer(command_id=f"{verb.name}-{run.job.id}", spec=specs.build(ctx, server_id))
@@ -54,12 +54,11 @@ def apply(ctx: Context, run: Run[ServerRespec]) -> Wait | None:
         )
         actions.end(tx, ctx, server_id, verb.event, host=host)
 
-    ctx.db.run(end)
-    return None
+    return Finish(end)
 
 
 @RESPEC.on_failure
-def give_up(ctx: Context, run: Run[ServerRespec], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerRespec], failure: Failure) -> Finish:
     """Leave the server in ERROR with the reason: its disk may be neither the old nor the new one."""
     server_id, verb = run.input.server_id, respec.VERBS[run.input.verb]
 
@@ -70,4 +69,4 @@ def give_up(ctx: Context, run: Run[ServerRespec], failure: Failure) -> None:
         actions.end(tx, ctx, server_id, verb.event, failure=failure.message, detail=failure.detail)
         servers.refuse(tx, server_id, failure.message, failure.detail, 500)
 
-    ctx.db.run(write)
+    return Finish(write)

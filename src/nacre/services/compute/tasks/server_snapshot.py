@@ -9,7 +9,7 @@ from __future__ import annotations
 from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.tasks import Failure, Run, Wait
+from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, host_calls, jobs, snapshots, states
 from nacre.services.compute.app.jobs import ROTATE, SNAPSHOT, ServerSnapshot
@@ -39,7 +39,7 @@ def make_image(ctx: Context, run: Run[ServerSnapshot]) -> None:
 
 
 @SNAPSHOT.step()
-def copy(ctx: Context, run: Run[ServerSnapshot]) -> Wait | None:
+def copy(ctx: Context, run: Run[ServerSnapshot]) -> Wait | Finish:
     """Have the host copy the disk into the image."""
     server_id = run.input.server_id
 
@@ -67,12 +67,11 @@ def copy(ctx: Context, run: Run[ServerSnapshot]) -> Wait | None:
         if run.input.rotation is not None:
             tasks.start(tx, ROTATE, run.input.rotation, resource=jobs.backups_of(server_id), ctx=ctx)
 
-    ctx.db.run(end)
-    return None
+    return Finish(end)
 
 
 @SNAPSHOT.on_failure
-def give_up(ctx: Context, run: Run[ServerSnapshot], failure: Failure) -> None:
+def give_up(ctx: Context, run: Run[ServerSnapshot], failure: Failure) -> Finish:
     """Let the server go on as it was, and say why there is no image."""
 
     def write(tx: Transaction) -> None:
@@ -84,4 +83,4 @@ def give_up(ctx: Context, run: Run[ServerSnapshot], failure: Failure) -> None:
         if server.task_state in TASKS:
             rows.update(tx, server.id, task_state=None)
 
-    ctx.db.run(write)
+    return Finish(write)
