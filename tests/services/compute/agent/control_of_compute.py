@@ -40,10 +40,15 @@ class ControlPlane:
         self.bus = bus
         self.reports: list[rpc.ServerReport] = []
         self.hosts: list[rpc.HostStatus] = []
+        self.moved_away: set[str] = set()
         self._heard = threading.Condition()
         bus.serve(
             rpc.CONTROL_TOPIC,
-            {rpc.SERVER_REPORT: self._server_report, rpc.HOST_REPORT: self._host_report},
+            {
+                rpc.SERVER_REPORT: self._server_report,
+                rpc.HOST_REPORT: self._host_report,
+                rpc.OWNED_SERVERS: self._owned_servers,
+            },
             concurrency=1,
         )
 
@@ -58,6 +63,10 @@ class ControlPlane:
             self.hosts.append(report.status)
             self._heard.notify_all()
         return rpc.Nothing()
+
+    def _owned_servers(self, asked: rpc.OwnedServers) -> rpc.OwnedServers:
+        owned = tuple(each for each in asked.server_ids if each not in self.moved_away)
+        return rpc.OwnedServers(host=asked.host, server_ids=owned)
 
     def wait(self, truth: Callable[[], Any]) -> Any:
         """Wait until something is heard that makes it true."""

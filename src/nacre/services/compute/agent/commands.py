@@ -105,7 +105,7 @@ class Commands:
                 return record, msgspec.structs.replace(answer, stale=True), False
             return record, answer, True
         if record is None:
-            if method is not rpc.REMOVE_SERVER:
+            if method not in (rpc.REMOVE_SERVER, rpc.EXPECT_SERVER):
                 raise NotFound(f"Server {message.server_id} is not on host {self._host}.")
             record = Record(server_id=message.server_id)
         return record, answer, True
@@ -194,7 +194,7 @@ class Commands:
             attempt = Attempt(now - since, tries + 1, lambda words: self._tell(server_id, pending, words))
             later, result = self._verbs.perform(record, pending, attempt)
             if later is not None:
-                self._tell(server_id, pending, later.progress)
+                self._tell(server_id, pending, later.progress, later.move)
                 return max(0.01, later.seconds)
         except NacreError as error:
             fault = fault_of(error)
@@ -222,9 +222,11 @@ class Commands:
         if any(other.verb == rpc.REMOVE_SERVER.name for other in behind):
             raise Superseded
 
-    def _tell(self, server_id: str, pending: Pending, words: str) -> None:
+    def _tell(
+        self, server_id: str, pending: Pending, words: str, move: rpc.MoveProgress | None = None
+    ) -> None:
         self._give_way(server_id, pending)
-        self._watch.begin(server_id, pending.verb, words)
+        self._watch.begin(server_id, pending.verb, words, move)
 
     def _finish(
         self, server_id: str, pending: Pending, fault: rpc.Fault | None, result: dict[str, Any]

@@ -18,13 +18,15 @@ import msgspec
 
 from nacre.kernel.bus import Bus, Method, Subscription
 from nacre.kernel.clock import Clock
-from nacre.kernel.errors import NacreError, Unavailable
+from nacre.kernel.errors import NacreError, RemoteFailure, Unavailable
 from nacre.kernel.pool import blocking
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.commands import OWN, Commands, fault_of
 from nacre.services.compute.agent.drivers.base import Driver
 from nacre.services.compute.agent.lanes import Lanes
+from nacre.services.compute.agent.movements import Movements
 from nacre.services.compute.agent.options import AgentOptions
+from nacre.services.compute.agent.passages import Doors, Identity
 from nacre.services.compute.agent.records import Records
 from nacre.services.compute.agent.snapshots import Snapshots
 from nacre.services.compute.agent.transfers import HttpTransfers, Transfers
@@ -38,7 +40,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 ACCEPTED: tuple[Method[Any, Any], ...] = (
     rpc.ENSURE_SERVER, rpc.REMOVE_SERVER, rpc.START, rpc.STOP, rpc.REBOOT, rpc.PAUSE, rpc.UNPAUSE,
-    rpc.SUSPEND, rpc.RESUME, rpc.SNAPSHOT,
+    rpc.SUSPEND, rpc.RESUME, rpc.SNAPSHOT, rpc.EXPECT_SERVER, rpc.SEND_SERVER,
 )  # fmt: skip
 AWAITED: tuple[Method[Any, Any], ...] = (
     rpc.ATTACH_NIC, rpc.DETACH_NIC, rpc.ATTACH_VOLUME, rpc.DETACH_VOLUME, rpc.EXTEND_VOLUME,
@@ -70,13 +72,16 @@ class ComputeAgent:
         self._lanes = Lanes(workers=self._options.workers, name=f"compute-{host}")
         self._snapshots = Snapshots(state_dir / "snapshots", transfers or HttpTransfers())
         self.watch = Watch(host, bus, driver, self._records, self._lanes, self._clock)
-        verbs = Verbs(driver, self._records, self._snapshots)
+        doors = Doors(Identity(state_dir / "identity"), self._options.move_address, self._options.move_ports)
+        self._movements = Movements(driver, doors)
+        verbs = Verbs(driver, self._records, self._snapshots, self._movements)
         self._commands = Commands(host, verbs, self._records, self._lanes, self.watch, self._clock)
         self._subscription: Subscription | None = None
         self._opened = False
         self.ready = threading.Event()
         """Set once everything here has been looked at; until then questions are answered `Unavailable`."""
         self._trouble: rpc.Fault | None = None
+        self._opening: rpc.Fault | None = None  # why the driver could not be opened yet
         self._open_attempts = 0
         self._stopping = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"compute-{host}-heart", daemon=True)
@@ -99,6 +104,9 @@ class ComputeAgent:
             rpc.CONSOLE_LOG: self._asking(self._console_log),
             rpc.CONSOLE: self._asking(self._console),
             rpc.DIAGNOSTICS: self._asking(self._diagnostics),
+            rpc.DEPARTURE: self._asking(self._movements.departure),
+            rpc.FORCE_SENDING: self._asking(self._movements.force),
+            rpc.ABORT_SENDING: self._asking(self._movements.abort),
             rpc.HOST_STATUS: lambda _message: self.status(),
         }
         self._subscription = self._bus.serve(rpc.host_topic(self.host), handlers)
@@ -109,6 +117,7 @@ class ComputeAgent:
         self._stopping.set()
         if self._subscription is not None:
             self._subscription.close(timeout_seconds)
+        self._movements.close()
         self._lanes.close(timeout_seconds)
         self.driver.close()
         if self._heart.is_alive() and self._heart is not threading.current_thread():
@@ -120,7 +129,7 @@ class ComputeAgent:
             with blocking():
                 status = self.driver.host_status(self.host)
         except NacreError as error:
-            self._trouble = fault_of(error)
+            self._trouble = self._opening or fault_of(error)
             status = rpc.HostStatus(
                 host=self.host,
                 hypervisor_hostname=self.host,
@@ -145,44 +154,76 @@ class ComputeAgent:
             change=self.watch.log.change,
         )
 
+    @property
+    def trouble(self) -> str:
+        """Say why this host is not ready for servers, as far as it is known; nothing if it is."""
+        if self.ready.is_set() and self._trouble is None:
+            return ""
+        fault = self._opening or self._trouble
+        if fault is None:
+            return "the hypervisor is still being started"
+        return f"{fault.message} {fault.detail}".strip()
+
     # --- starting ---
 
     def _open(self) -> float | None:
-        """Open the driver and take up the work; again after a pause while the hypervisor is away."""
+        """Open the driver and take up the work; again after a pause while the hypervisor is away.
+
+        Whatever else goes wrong may pass too (a full disk, say): this host is of no use to anybody before.
+        """
         try:
             self._take_up()
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - told with each heartbeat until it has passed
             self._open_attempts += 1
-            log.error("The hypervisor cannot be reached: %s (%s)", error, error.detail)
+            foreseen = isinstance(error, NacreError)
+            meant = error if foreseen else RemoteFailure("The hypervisor cannot be used.", detail=repr(error))
+            self._opening = fault_of(meant)
+            log.error("Not ready for servers: %s", self.trouble, exc_info=None if foreseen else error)
             return min(LONGEST_PAUSE_SECONDS, 2.0**self._open_attempts)
+        self._opening = None
         return None
 
     def _take_up(self) -> None:
         self.driver.open(self.watch)
         if not self._opened:
+            to_start = self._servers_to_start()
             self._commands.resume()
-            self._resume_after_boot()  # before looking: what is off now was not switched off by its guest
+            self._resume_after_boot(
+                to_start
+            )  # before looking: what is off now was not switched off by its guest
             self._opened = True
         self.watch.observe(None)
         self._commands.open()
         self.ready.set()
         self._report_host()
 
-    def _resume_after_boot(self) -> None:
-        """When the machine itself was restarted, start the servers that ran."""
+    def _servers_to_start(self) -> tuple[str, ...]:
+        """Return the servers that ran when the machine was restarted, and are still to run here.
+
+        Raises Unavailable while nobody can tell: a server that was evacuated meanwhile must not run twice.
+        """
         remembered = self._state_dir / "boot_id"
         before = remembered.read_text().strip() if remembered.exists() else self._boot_id
-        if before != self._boot_id and self._options.resume_after_boot:
-            for record in self._records.all():
-                spec = record.spec
-                if spec is None or record.applied_revision == 0 or spec.power is not rpc.Power.RUNNING:
-                    continue
-                log.info("The machine was restarted; starting server %s again", spec.id)
-                command_id = f"{OWN}boot:{self._boot_id}"
-                self._commands.accept(rpc.START, rpc.ServerCommand(command_id=command_id, server_id=spec.id))
-        remembered.write_text(
-            self._boot_id + "\n"
-        )  # last: a death before this starts them again, which is harmless
+        if before == self._boot_id or not self._options.resume_after_boot:
+            return ()
+        ran = tuple(
+            record.server_id
+            for record in self._records.all()
+            if record.applied_revision and record.spec and record.spec.power is rpc.Power.RUNNING
+        )
+        if not ran:
+            return ()
+        asked = rpc.OwnedServers(host=self.host, server_ids=ran)
+        return self._bus.call(rpc.CONTROL_TOPIC, rpc.OWNED_SERVERS, asked).server_ids
+
+    def _resume_after_boot(self, server_ids: tuple[str, ...]) -> None:
+        """When the machine itself was restarted, start the servers that ran."""
+        for server_id in server_ids:
+            log.info("The machine was restarted; starting server %s again", server_id)
+            command_id = f"{OWN}boot:{self._boot_id}"
+            self._commands.accept(rpc.START, rpc.ServerCommand(command_id=command_id, server_id=server_id))
+        # Last: a death before this starts them again, which is harmless.
+        (self._state_dir / "boot_id").write_text(self._boot_id + "\n")
 
     # --- the heart ---
 
@@ -205,6 +246,8 @@ class ComputeAgent:
             self._bus.cast(rpc.CONTROL_TOPIC, rpc.HOST_REPORT, rpc.HostReport(status=self.status()))
         except NacreError as error:
             log.warning("Cannot report host %s now: %s", self.host, error)
+        except Exception:  # the heart must go on beating, or the host is thought to be down for good
+            log.exception("Cannot say how host %s is", self.host)
 
     def _sweep(self) -> None:
         if not self._opened:

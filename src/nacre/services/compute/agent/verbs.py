@@ -15,6 +15,7 @@ from nacre.kernel.bus import Method
 from nacre.kernel.errors import NotFound
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Later
+from nacre.services.compute.agent.movements import Movements
 from nacre.services.compute.agent.records import Pending, Record, Records
 from nacre.services.compute.agent.snapshots import Snapshots
 
@@ -25,8 +26,9 @@ Power = rpc.Power
 class Verbs:
     """Does commands with a driver."""
 
-    def __init__(self, driver: Driver, records: Records, snapshots: Snapshots) -> None:
-        self.driver, self.records, self.snapshots = driver, records, snapshots
+    def __init__(self, driver: Driver, records: Records, snapshots: Snapshots, movements: Movements) -> None:
+        self.driver, self.records = driver, records
+        self.snapshots, self.movements = snapshots, movements
 
     def perform(self, record: Record, pending: Pending, attempt: Attempt) -> tuple[Later | None, Result]:
         """Make one attempt at a command; the result counts once there is no `Later`."""
@@ -86,7 +88,13 @@ def _ensure(verbs: Verbs, record: Record, message: rpc.EnsureServer, attempt: At
     elif spec != held:
         record = msgspec.structs.replace(record, spec=spec)
         verbs.records.change(spec.id, lambda now: now and msgspec.structs.replace(now, spec=spec))
+    verbs.movements.is_over(spec.id)
     return verbs.driver.ensure(spec, attempt)
+
+
+def _remove(verbs: Verbs, record: Record, _message: rpc.ServerCommand, _attempt: Attempt) -> Done:
+    verbs.movements.is_over(record.server_id)
+    return verbs.driver.remove(record.server_id)
 
 
 def _without_tickets(spec: rpc.ServerSpec, _message: Any) -> dict[str, Any]:
@@ -135,7 +143,9 @@ VERBS: dict[str, Verb] = {
     verb.method.name: verb
     for verb in (
         Verb(rpc.ENSURE_SERVER, _ensure, _without_tickets),
-        Verb(rpc.REMOVE_SERVER, lambda v, record, _m, _a: v.driver.remove(record.server_id)),
+        Verb(rpc.REMOVE_SERVER, _remove),
+        Verb(rpc.EXPECT_SERVER, lambda v, _record, m, a: v.movements.expect(m, a)),
+        Verb(rpc.SEND_SERVER, lambda v, _record, m, a: v.movements.send(m, a)),
         Verb(rpc.START, lambda v, record, _m, a: v.driver.start(_spec(record), a), _power(Power.RUNNING)),
         Verb(
             rpc.STOP,

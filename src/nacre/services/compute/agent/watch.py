@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
+from typing import NamedTuple
 
 from nacre.kernel.bus import Bus
 from nacre.kernel.clock import Clock
@@ -30,6 +31,17 @@ TURNS_KEPT = 10_000
 POWERED_OFF = "The server is off although nobody asked for it: its guest powered itself off."
 
 
+class Task(NamedTuple):
+    """What is being done with a server, and how far it is."""
+
+    verb: str | None
+    words: str = ""
+    move: rpc.MoveProgress | None = None
+
+
+NO_TASK = Task(None)
+
+
 class Watch:
     """What is known of all servers here.  Any thread may call it; it is the driver's `Events`."""
 
@@ -40,7 +52,7 @@ class Watch:
         self._records, self._lanes, self._clock = records, lanes, clock
         self.log = StatusLog(host)
         self._lock = threading.Lock()
-        self._tasks: dict[str, tuple[str, str]] = {}  # server id -> verb, words
+        self._tasks: dict[str, Task] = {}
         self._turn = 0  # grows whenever any command begins or ends
         self._turns: OrderedDict[str, int] = OrderedDict()  # server id -> its last turn
         self._dirty: set[str] = set()
@@ -76,12 +88,13 @@ class Watch:
 
     # --- commands say what they do ---
 
-    def begin(self, server_id: str, verb: str, words: str = "") -> None:
+    def begin(self, server_id: str, verb: str, words: str = "", move: rpc.MoveProgress | None = None) -> None:
         """Show that a command is being worked on, and how far it is."""
+        task = Task(verb, words, move)
         with self._lock:
-            if self._tasks.get(server_id) == (verb, words):
+            if self._tasks.get(server_id) == task:
                 return
-            self._tasks[server_id] = (verb, words)
+            self._tasks[server_id] = task
             self._take_turn(server_id)
         known = self.log.get(server_id)
         record = self._records.get(server_id)
@@ -166,7 +179,7 @@ class Watch:
     # --- putting a status together ---
 
     def _compose(self, server_id: str, record: Record | None, seen: Observed) -> rpc.ServerStatus:
-        verb, words = self._tasks.get(server_id, (None, ""))
+        verb, words, move = self._tasks.get(server_id, NO_TASK)
         if verb is None and record is not None and record.pending:
             verb, words = record.pending[0].verb, "waiting for its turn"
         state = seen.state
@@ -189,6 +202,7 @@ class Watch:
             applied_revision=record.applied_revision if record else 0,
             task=verb,
             progress=words,
+            move=move,
             fault=record.fault if record else None,
             reason=seen.reason,
             outcomes=record.outcomes if record else (),

@@ -22,9 +22,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nacre.services.compute import rpc
+
+if TYPE_CHECKING:
+    from nacre.services.compute.agent.drivers.moves import Moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Later:
 
     seconds: float
     progress: str = ""  # for people: "waiting for the guest to shut down"
+    move: rpc.MoveProgress | None = None  # of a server that is being sent to another host
 
 
 Done = Later | None
@@ -82,6 +86,8 @@ class Driver(ABC):
     nothing."""
 
     name: str
+    moves: "Moves"
+    """How servers come from other hosts and go to them."""
 
     # --- the host ---
 

@@ -4,21 +4,21 @@ Calls that take time in the world (`build_seconds`, `shutdown_seconds`) answer `
 above meets the same waits; no thread waits and nothing is polled.
 """
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 
 from nacre.kernel.clock import Clock
-from nacre.kernel.errors import BadRequest, Conflict, NotFound, Unavailable
+from nacre.kernel.errors import BadRequest, Conflict, NotFound
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Events, Later, Observed
 from nacre.services.compute.agent.drivers.devices import next_device
 from nacre.services.compute.agent.drivers.simulated import disks
 from nacre.services.compute.agent.drivers.simulated.consoles import Consoles
+from nacre.services.compute.agent.drivers.simulated.gates import Gate
 from nacre.services.compute.agent.drivers.simulated.machines import Machine, Machines, console_lines
+from nacre.services.compute.agent.drivers.simulated.moves import SimulatedMoves
 from nacre.services.compute.agent.drivers.simulated.options import Failure, SimulatedOptions
 
 State = rpc.ServerState
@@ -50,30 +50,23 @@ class SimulatedDriver(Driver):
         self._clock = clock or Clock()
         self._machines = Machines(state_dir / "machines")
         self._consoles = Consoles(state_dir / "consoles", lambda server_id: self.console_log(server_id, None))
-        self._events: Events | None = None
-        self._lock = threading.Lock()
-        self._failures = list(self.options.failures)
-        self._failed: Counter[Failure] = Counter()
-        self._away = False
+        self._gates = Gate(self.options, self._machines)
+        self._gate = self._gates.pass_or_fail
+        self.moves = SimulatedMoves(self.options, self._machines, self._gates)
 
     # --- what happens in the world, for whoever tries things out ---
 
     def fail(self, failure: Failure) -> None:
         """Have calls fail from now on."""
-        with self._lock:
-            self._failures.append(failure)
+        self._gates.fail(failure)
 
     def heal(self) -> None:
         """Have nothing fail any more."""
-        with self._lock:
-            self._failures.clear()
-        self.set_away(False)
+        self._gates.heal()
 
     def set_away(self, away: bool) -> None:
         """Have the hypervisor be away, or come back."""
-        self._away = away
-        if self._events is not None:
-            self._events.host_changed()
+        self._gates.set_away(away)
 
     def guest_powers_off(self, server_id: str) -> None:
         """What happens when somebody types ``poweroff`` in the guest."""
@@ -84,18 +77,17 @@ class SimulatedDriver(Driver):
 
     def _happen(self, server_id: str, state: State, reason: str) -> None:
         self._change(server_id, state=state, reason=reason)
-        if self._events is not None:
-            self._events.server_changed(server_id, reason)
+        self._gates.tell(server_id, reason)
 
     # --- the host ---
 
     def open(self, events: Events) -> None:
-        self._events = events
+        self._gates.events = events
         self._gate("open", "")
         self._machines.load()
 
     def close(self) -> None:
-        self._events = None
+        self._gates.events = None
         self._consoles.close()
 
     def host_status(self, host: str) -> rpc.HostStatus:
@@ -117,7 +109,7 @@ class SimulatedDriver(Driver):
                 arch=options.arch,
                 model="simulated",
                 vendor="nacre",
-                features=("sse4.2", "avx2"),
+                features=options.cpu_features,
                 cores=options.vcpus,
             ),
             traits=tuple(sorted({*TRAITS, *options.traits})),
@@ -389,20 +381,3 @@ class SimulatedDriver(Driver):
             None if machine is None else msgspec.structs.replace(machine, **fields)
         )
         self._machines.change(server_id, change)
-
-    def _gate(self, verb: str, server_id: str, name: str = "") -> None:
-        """Fail where somebody wanted that."""
-        if self._away:
-            raise Unavailable("The simulated hypervisor is away.")
-        if not self._failures:
-            return
-        machine = self._machines.get(server_id)
-        names = (server_id, name or (machine.name if machine else ""))
-        with self._lock:
-            for failure in self._failures:
-                if failure.verb != verb or not any(failure.server in text for text in names):
-                    continue
-                if failure.times is not None and self._failed[failure] >= failure.times:
-                    continue
-                self._failed[failure] += 1
-                raise (Unavailable if failure.outage else Conflict)(failure.message)
