@@ -37,6 +37,7 @@ class CloudSection(Section, frozen=True, kw_only=True):
     external_cidr  the network of floating IPs
     private_cidr   the demo project's own network
     simulated_hosts  how many hosts a simulated cloud has
+    key_file       a cloud of several control nodes has this secret on each (`nacre deploy key`)
     """
 
     name: str | None = None
@@ -48,6 +49,7 @@ class CloudSection(Section, frozen=True, kw_only=True):
     external_cidr: str | None = None
     private_cidr: str = "10.10.0.0/24"
     simulated_hosts: int = 1
+    key_file: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ import msgspec
 
 from nacre.kernel.config import ConfigFile
 from nacre.kernel.errors import Conflict
+from nacre.kernel.shared_key import SharedKey
 
 SECRET_BYTES = 18
 
@@ -114,6 +115,13 @@ class StateDirectory:
             )
             write_private(path, msgspec.json.encode(made))
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
+
+    def adopt(self, key: SharedKey) -> None:
+        """Have the secrets that follow from the key which all control nodes share."""
+        derived = Secrets(**{name: key.password(name) for name in Secrets.__struct_fields__})
+        path = self.keys / "secrets.json"
+        if not path.exists() or self.secrets() != derived:
+            write_private(path, msgspec.json.encode(derived))
 
     def shared(self, config: ConfigFile) -> ConfigFile:
         """Return the configuration with what is in this directory: the agents' secret, and noVNC."""

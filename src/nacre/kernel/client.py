@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 
+#: A connection that was not made carried nothing, so anything is tried again; one that broke may have.
+RETRIES = urllib3.Retry(
+    total=3,
+    connect=3,
+    read=2,
+    other=0,
+    redirect=0,
+    status=0,
+    allowed_methods=("GET", "HEAD"),
+    backoff_factor=0.1,
+    raise_on_redirect=False,
+)
+
 
 class Reply(msgspec.Struct, frozen=True):
     """Another service's answer."""
@@ -132,7 +145,7 @@ class RemoteClient:
     """A service elsewhere, over HTTP with connections that are kept."""
 
     def __init__(self, service_type: str, base_url: str) -> None:
-        self._service_type, self._base_url = service_type, base_url.rstrip("/")
+        self._service_type, self.address = service_type, base_url.rstrip("/")
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"{base_url!r} is no address of a service")
@@ -140,7 +153,7 @@ class RemoteClient:
             num_pools=4,
             maxsize=32,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            retries=False,
+            retries=RETRIES,
         )
 
     def request(
@@ -154,7 +167,7 @@ class RemoteClient:
         version: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        url = f"{self._base_url}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+        url = f"{self.address}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         try:
             with blocking():
                 answer = self._pool.request(

@@ -9,28 +9,32 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from nacre.kernel import errors, events
 from nacre.kernel.auth import Authenticator, CachingAuthenticator, Credentials, from_token_body
 from nacre.kernel.bus import Bus, BusOptions, Subscription, open_bus
+from nacre.kernel.catalog import Catalog
 from nacre.kernel.client import Client, LocalClient, RemoteClient
 from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile, Options
 from nacre.kernel.context import Context
 from nacre.kernel.db import Database, prepare
+from nacre.kernel.db.migrations import revision_of
 from nacre.kernel.http.api import Api
 from nacre.kernel.http.app import Shell, listen
 from nacre.kernel.ids import new_request_id
 from nacre.kernel.policy import Policy
 from nacre.kernel.pool import CompensatingPool
 from nacre.kernel.service import ANONYMOUS, Manifest, Service
+from nacre.kernel.shared_key import SharedKey
 from nacre.kernel.tasks import Crew, Runner
 from nacre.kernel.tasks.neighbours import share as share_hints
 
@@ -39,6 +43,7 @@ logger = logging.getLogger(__name__)
 IDENTITY = "identity"
 FRONT_PORT = 8999
 TOKEN_RENEWAL = timedelta(minutes=5)
+DATABASE_PAUSE_SECONDS = 1.0
 
 
 class PortScheme(Protocol):
@@ -64,6 +69,12 @@ class ProcessOptions(Options, frozen=True, kw_only=True):
     """The host name in the catalog; by default the address that is listened on."""
     public_scheme: str = "http"
     """`https` in the catalog where a proxy in front of the cloud speaks it."""
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses of proxies whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed."""
+    drain_seconds: float = 0.0
+    """How long a process that was told to end still takes requests, while `/healthcheck` tells proxies to go away."""
+    finish_seconds: float = 30.0
+    """How long requests and steps of jobs may then take that are under way."""
 
 
 class DatabaseOptions(Options, frozen=True, kw_only=True):
@@ -87,6 +98,20 @@ class ServiceUser(msgspec.Struct, frozen=True, kw_only=True):
         return f"ServiceUser(name={self.name!r})"
 
 
+def public_address(
+    options: ProcessOptions, ports: PortScheme, address: str, usual_port: int, prefix: str
+) -> str:
+    """Return the root address of an API as clients reach it, for whoever knows its usual port and prefix."""
+    host = options.public_host or address
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    host = f"[{host}]" if ":" in host else host
+    port = ports.of(usual_port)
+    if port is None:
+        return f"{options.public_scheme}://{host}:{ports.front(FRONT_PORT)}/{prefix}"
+    return f"{options.public_scheme}://{host}:{port}"
+
+
 class Process:
     """Services that run together."""
 
@@ -101,12 +126,15 @@ class Process:
         bus: Bus | None = None,
         clock: Clock | None = None,
         service_user: ServiceUser | None = None,
+        shared_key: SharedKey | None = None,
         elsewhere: Mapping[str, str] | None = None,
         policy_overrides: Callable[[str], Mapping[str, str]] | None = None,
     ) -> None:
         """Assemble; nothing runs until `start`.
 
-        elsewhere   service name → base address of the services that other processes serve
+        shared_key  where there are several control nodes: the secret that they share
+        elsewhere   service name → base address of the services that other processes serve; where identity
+                    is among them, or here, the catalog knows the rest
         """
         self.state, self.ports, self.address = state, ports, address
         self.config = config or ConfigFile()
@@ -116,13 +144,15 @@ class Process:
         self.bus: Bus = bus or open_bus(bus_options, name=socket.gethostname())
         self._control_exchanges = bus_options.control_exchanges
         self._owns_bus = bus is None
-        self.service_user = service_user
+        self.service_user, self.shared_key = service_user, shared_key
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
         )
         self._crew = Crew(self.pool, jobs_at_once=self.options.task_threads)
         self._elsewhere = dict(elsewhere or {})
         self._clients: dict[str, Client] = {}
+        self._catalog = Catalog(self._ask_catalog, self.clock)
+        self._ending = False
         self._token: tuple[str, datetime] | None = None
         self._token_lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
@@ -134,6 +164,8 @@ class Process:
             )
             for manifest in manifests
         }
+        if IDENTITY in self.services or IDENTITY in self._elsewhere:
+            return  # whose catalog knows all others
         for service in self.services.values():
             for need in service.manifest.needs:
                 if need not in self.services and need not in self._elsewhere:
@@ -199,12 +231,24 @@ class Process:
         service.runner.start()
         self._stop_hints.append(share_hints(service.db, self.bus, service.name, service.runner.wake))
 
-    def serve(self, *, on_ready: Callable[[], None] | None = None) -> None:
-        """Open the sockets and serve until `stop`; call after `start`."""
-        by_port, front, by_prefix = self.mounts()
-        self.shell = Shell(by_port, front, by_prefix, self.pool)
-        ports = sorted({*by_port, front})
-        self.shell.serve(listen(self.address, ports), on_ready=on_ready)
+    def serve(self, *, on_ready: Callable[[], None] | None = None, front: bool = True) -> None:
+        """Open the sockets and serve until `stop`; call after `start`.
+
+        Without `front` only the APIs' own ports are opened, so that several processes fit on one address.
+        """
+        by_port, front_port, by_prefix = self.mounts()
+        ports = {*by_port, front_port} if front or not by_port else {*by_port}
+        self.shell = Shell(
+            by_port,
+            front_port,
+            by_prefix,
+            self.pool,
+            finish_seconds=self.options.finish_seconds,
+            proxies=self.options.proxies,
+        )
+        if self._ending:
+            return
+        self.shell.serve(listen(self.address, sorted(ports)), on_ready=on_ready)
 
     def mounts(
         self,
@@ -219,6 +263,20 @@ class Process:
                     by_port[port] = (service, api)
         return by_port, self.ports.front(FRONT_PORT), by_prefix
 
+    def end(self) -> None:
+        """Have `serve` return in order: proxies are sent away, then no more is accepted, then all is answered.
+
+        May be called from a signal's handler; the second call does not wait for proxies any more.
+        """
+        again, self._ending = self._ending, True
+        if again or self.shell is None or not self.options.drain_seconds:
+            self.stop_serving()
+            return
+        self.shell.draining = True
+        timer = threading.Timer(self.options.drain_seconds, self.stop_serving)
+        timer.daemon = True
+        timer.start()
+
     def stop_serving(self) -> None:
         """Have `serve` return once running requests are answered."""
         if self.shell is not None:
@@ -229,9 +287,7 @@ class Process:
         self.stop_serving()
         for stop_hints in self._stop_hints:
             stop_hints()
-        for service in self.services.values():
-            if service.runner is not None:
-                service.runner.stop()
+        self._stop_runners()
         self._crew.close()
         for subscription in self._subscriptions:
             subscription.close()
@@ -241,51 +297,90 @@ class Process:
         for service in self.services.values():
             service.db.close()
 
+    def _stop_runners(self) -> None:
+        """Stop all runners at once, so that none takes a job while another finishes its own."""
+        seconds = {"timeout_seconds": self.options.finish_seconds}
+        stopping = [
+            threading.Thread(target=service.runner.stop, kwargs=seconds, name=f"stop-{service.name}")
+            for service in self.services.values()
+            if service.runner is not None
+        ]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+
+    def wait_for_databases(self, on_wait: Callable[[str], None]) -> bool:
+        """Return True once every database answers, False when the process is to end; `on_wait` hears why."""
+        for service in self.services.values():
+            said = ""
+            while not self._ending:
+                try:
+                    revision_of(service.db)
+                    break
+                except errors.Unavailable as error:
+                    if not said:
+                        on_wait(
+                            said := f"the database of {service.name} does not answer: {error.detail or error}"
+                        )
+                    time.sleep(DATABASE_PAUSE_SECONDS)
+        return not self._ending
+
     # -- addresses -----------------------------------------------------------------------------
 
     def public_url(self, api_name: str) -> str:
         """Return the root address of an API as clients reach it, without a trailing slash."""
-        if api_name in self._elsewhere:
-            return self._elsewhere[api_name].rstrip("/")
         api = self._api(api_name)
-        host = self.options.public_host or self.address
-        if host in ("0.0.0.0", "::"):
-            host = socket.gethostname()
-        host = f"[{host}]" if ":" in host else host
-        port = self.ports.of(api.port)
-        if port is None:
-            return f"{self.options.public_scheme}://{host}:{self.ports.front(FRONT_PORT)}/{api.prefix}"
-        return f"{self.options.public_scheme}://{host}:{port}"
+        if api is not None:
+            return self.address_of(api)
+        return (self._elsewhere.get(api_name) or self._catalogued(api_name, "public")).rstrip("/")
+
+    def address_of(self, api: Api) -> str:
+        """Return the root address of an API as clients reach it, whichever process of this cloud serves it."""
+        if api.name in self._elsewhere:
+            return self._elsewhere[api.name].rstrip("/")
+        return public_address(self.options, self.ports, self.address, api.port, api.prefix)
 
     def apis(self) -> list[Api]:
         """Return every API that this process serves."""
         return [api for service in self.services.values() for api in service.manifest.apis]
 
-    def _api(self, name: str) -> Api:
-        """Return an API by its own name, or a service's first by the service's name."""
+    def _api(self, name: str) -> Api | None:
+        """Return an API of this process by its own name, or a service's first by the service's name."""
         for api in self.apis():
             if api.name == name:
                 return api
-        return self.services[name].manifest.apis[0]
+        return self.services[name].manifest.apis[0] if name in self.services else None
 
     def client(self, service_name: str) -> Client:
         """Return the client of a service, wherever it lives."""
+        address = ""
+        if service_name not in self.services:
+            address = self._elsewhere.get(service_name) or self._catalogued(service_name)
         known = self._clients.get(service_name)
-        if known is None:
+        if known is None or (isinstance(known, RemoteClient) and known.address != address.rstrip("/")):
             service = self.services.get(service_name)
             if service is not None:
                 api = service.manifest.apis[0]
                 known = LocalClient(service, api, self.public_url(api.name))
-            elif service_name in self._elsewhere:
-                known = RemoteClient(service_name, self._elsewhere[service_name])
             else:
-                raise errors.Unavailable(f"There is no {service_name} service in this cloud.")
+                known = RemoteClient(service_name, address)
             self._clients[service_name] = known
         return known
 
-    def has(self, service_name: str) -> bool:
-        """Tell whether the cloud has a service, here or elsewhere."""
-        return service_name in self.services or service_name in self._elsewhere
+    def _catalogued(self, service_name: str, interface: str = "internal") -> str:
+        address = self._catalog.address(service_name, interface) if service_name != IDENTITY else None
+        if address is None:
+            raise errors.Unavailable(f"There is no {service_name} service in this cloud.")
+        return address
+
+    def _ask_catalog(self) -> list[dict[str, Any]]:
+        if IDENTITY not in self.services and IDENTITY not in self._elsewhere:
+            return []
+        service = next(iter(self.services.values()))
+        found = service.background_context().call(IDENTITY, "GET", "/v3/auth/catalog").json()
+        catalog: list[dict[str, Any]] = found["catalog"]
+        return catalog
 
     # -- identity ------------------------------------------------------------------------------
 

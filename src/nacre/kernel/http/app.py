@@ -13,7 +13,7 @@ import io
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
+HEALTH_PATH = "/healthcheck"  # compat: as oslo.middleware's, on every port
 SAFE_AUTHORITY = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 T = TypeVar("T")
@@ -49,15 +50,23 @@ class Shell:
         front_port: int | None,
         by_prefix: Mapping[str, Mounted],
         pool: CompensatingPool,
+        *,
+        finish_seconds: float = 10.0,
+        proxies: Sequence[str] = (),
     ) -> None:
         self._by_port, self._front_port, self._by_prefix = by_port, front_port, by_prefix
-        self._pool = pool
+        self._pool, self._finish_seconds, self._proxies = pool, finish_seconds, list(proxies)
+        self.draining = False
+        """Whether proxies in front of us shall send their requests elsewhere."""
         self._server: uvicorn.Server | None = None
 
     # -- ASGI ----------------------------------------------------------------------------------
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
+            return
+        if scope["type"] == "http" and scope["path"] == HEALTH_PATH:
+            await _send(send, self._health(), scope["method"])
             return
         mounted, prefix, path = self._find(scope)
         if scope["type"] == "websocket":
@@ -126,6 +135,13 @@ class Shell:
         first, _, rest = path.lstrip("/").partition("/")
         return self._by_prefix.get(first), f"/{first}", f"/{rest}"
 
+    def _health(self) -> Response:
+        """Tell a proxy whether to send requests here; cheap, and without asking anybody else.
+
+        404 is what HAProxy takes as "no new requests, but let those under way end" (`disable-on-404`).
+        """
+        return Response(404 if self.draining else 200, "ending" if self.draining else "OK")
+
     def _front_page(self, path: str) -> Response:
         services = {prefix: {"href": f"/{prefix}/"} for prefix in sorted(self._by_prefix)}
         return Response(200 if path in ("", "/") else 404, {"services": services})
@@ -152,8 +168,9 @@ class Shell:
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=self._proxies,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=max(1, round(self._finish_seconds)),
             backlog=2048,
         )
         self._server = _Server(config, on_ready)
