@@ -3,8 +3,8 @@
 A key repository is a directory of numbered files.  The highest number is the *primary* key, with
 which everything new is encrypted; 0 is the *staged* key, the next primary, which every process can
 already read; the rest only decrypt what is still about.  `rotate` makes the staged key primary,
-stages a fresh one and drops the oldest.  Processes on several machines share the directory by
-whatever copies files; each notices a change by the directory's time.
+stages a fresh one and drops the oldest.  Processes of one machine notice a change by the directory's time.
+Where there are several control nodes the repository is a table instead; see database_keys.py.
 """
 
 from __future__ import annotations
@@ -13,12 +13,29 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 log = logging.getLogger(__name__)
 
 STAGED = 0
+
+
+class Keys(Protocol):
+    """Keys that rotate, wherever they are kept."""
+
+    def prepare(self) -> None:
+        """Make the first keys where they are missing.  May run twice."""
+
+    def encrypt(self, text: bytes) -> bytes:
+        """Encrypt with the primary key."""
+
+    def decrypt(self, sealed: bytes) -> bytes:
+        """Decrypt with whichever key fits; raises InvalidToken."""
+
+    def rotate(self) -> None:
+        """Make the staged key primary, stage a new one, drop the oldest beyond what is kept."""
 
 
 class KeyRepository:
@@ -48,7 +65,7 @@ class KeyRepository:
         return self._current().decrypt(sealed)
 
     def rotate(self) -> None:
-        """Make the staged key primary, stage a new one, drop the oldest beyond what is kept.
+        """See `Keys`.
 
         When it dies half-way the directory still has a primary key and every key that is in use;
         running it again completes or repeats the rotation.
@@ -98,4 +115,4 @@ class KeyRepository:
             unfinished.unlink()
 
 
-__all__ = ["InvalidToken", "KeyRepository"]
+__all__ = ["InvalidToken", "KeyRepository", "Keys"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from nacre.kernel.db import Transaction
-from nacre.services.identity.app.keys import KeyRepository
+from nacre.services.identity.app.database_keys import DatabaseKeys
+from nacre.services.identity.app.keys import KeyRepository, Keys
 from nacre.services.identity.app.passwords import Passwords
 from nacre.services.identity.app.token_memory import TokenMemory
 from nacre.services.identity.db import tokens as rows
@@ -26,19 +27,18 @@ _STATE = "identity"
 class State:
     """One for each Service: the keys, the passwords' costs, the tokens that are remembered."""
 
-    token_keys: KeyRepository
-    secret_keys: KeyRepository
+    token_keys: Keys
+    secret_keys: Keys
     passwords: Passwords
     tokens: TokenMemory
 
 
 def prepare(service: Service) -> None:
     """Make the keys where they are missing, and the state.  Called at each start."""
-    directory = service.process.state / "keys"
     options = service.config
     state = State(
-        token_keys=KeyRepository(directory / "fernet", active=options.active_keys),
-        secret_keys=KeyRepository(directory / "credential", active=options.active_keys),
+        token_keys=_keys(service, "fernet"),
+        secret_keys=_keys(service, "credential"),
         passwords=Passwords(options),
         tokens=TokenMemory(
             service.db,
@@ -50,6 +50,14 @@ def prepare(service: Service) -> None:
     state.token_keys.prepare()
     state.secret_keys.prepare()
     service.memory[_STATE] = state
+
+
+def _keys(service: Service, name: str) -> Keys:
+    """Return a repository of keys: where control nodes share a key, in the database, else in a directory."""
+    shared, active = service.process.shared_key, service.config.active_keys
+    if shared is not None:
+        return DatabaseKeys(service.db, service.clock, shared, name, active=active)
+    return KeyRepository(service.process.state / "keys" / name, active=active)
 
 
 def state_of(service: Service) -> State:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from nacre.services.identity.app.keys import InvalidToken, KeyRepository
+from nacre.services.identity.app.keys import InvalidToken, Keys
 from nacre.services.identity.errors import TokenNotFound
 
 #: The order is part of the format: new methods are appended.
@@ -79,7 +79,7 @@ def new_audit_id() -> str:
     return _audit_text(secrets.token_bytes(16))
 
 
-def seal(keys: KeyRepository, token: Token) -> str:
+def seal(keys: Keys, token: Token) -> str:
     """Return the token as its bearer gets it."""
     packed = _Packed(
         user_id=_packed(token.user_id),
@@ -96,7 +96,7 @@ def seal(keys: KeyRepository, token: Token) -> str:
     return keys.encrypt(_encode(packed)).decode().rstrip("=")
 
 
-def unseal(keys: KeyRepository, text: str) -> Token:
+def unseal(keys: Keys, text: str) -> Token:
     """Read a token that a bearer shows; raises TokenNotFound for anything that we did not make."""
     if len(text) > LONGEST:
         raise TokenNotFound()

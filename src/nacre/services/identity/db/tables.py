@@ -7,6 +7,7 @@ vain: passwords were changed or things were disabled since.
 """
 
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import Boolean, Index, Integer, Table, UniqueConstraint
 
@@ -43,6 +44,7 @@ class Target(StrEnum):
 #: 32 hex digits for our own ids; up to 64 for those that come from elsewhere or are hashes.
 Key = sized(64)
 Region = sized(191)
+HostName = sized(191)
 Extra = Json(dict[str, object])
 
 metadata = new_metadata()
@@ -343,4 +345,32 @@ generation = Table(
     column("number", Big),
 )  # fmt: skip
 
-SCHEMA = Schema(metadata)
+sealed_keys = Table(
+    "sealed_keys", metadata,
+    column("repository", sized(16), key=True),
+    column("number", Integer, key=True, autoincrement=False),
+    column("sealed", LongText),
+    column("created_at", UtcDateTime),
+)  # fmt: skip
+
+hosts = Table(
+    "hosts", metadata,
+    column("name", HostName, key=True),
+    column("account", sized(255)),
+    column("password_hash", sized(255)),
+    column("joined_at", UtcDateTime),
+)  # fmt: skip
+
+join_tokens = Table(
+    "join_tokens", metadata,
+    column("id", Key, key=True),
+    column("host", HostName),
+    column("secret_hash", sized(64)),
+    column("created_at", UtcDateTime),
+    column("expires_at", UtcDateTime),
+    column("used_at", UtcDateTime, null=True),
+    column("used_with", sized(255), null=True),
+    Index("join_tokens_by_expiry", "expires_at"),
+)  # fmt: skip
+
+SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")

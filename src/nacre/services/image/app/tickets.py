@@ -35,8 +35,9 @@ class Operation(StrEnum):
 
 
 def prepare_key(service: Service) -> None:
-    """Read the key that signs tickets, making it first where there is none; may run twice."""
-    service.memory[KEY] = _key(service.process.state / "keys")
+    """Have the key that signs tickets, making it first where there is none; may run twice."""
+    shared = service.process.shared_key
+    service.memory[KEY] = shared.derive(KEY_FILE) if shared else _key(service.process.state / "keys")
 
 
 def _key(directory: Path) -> bytes:
