@@ -216,6 +216,26 @@ def test_counters_do_not_lose_increments(db):
     assert db.read(lambda tx: tx.scalar(select(things.c.size))) == 80
 
 
+def in_another_thread(act) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def test_a_still_transaction_sees_one_moment(db):
+    names = select(counted.c.name).order_by(counted.c.name)
+
+    def look_twice(tx: Transaction) -> tuple[list[str], list[str]]:
+        before = tx.scalars(names)
+        in_another_thread(lambda: db.run(lambda other: other.insert(counted, {"name": "late"})))
+        return before, tx.scalars(names)
+
+    assert db.read_still(look_twice) == ([], [])
+    db.run(lambda tx: tx.delete(counted, counted.c.name == "late"))
+    after = ["late"] if db.kind != "sqlite" else []  # where all transactions are still
+    assert db.read(look_twice) == ([], after)
+
+
 def test_a_deadlock_is_run_again(db):
     """Two transactions that take two rows in opposite orders both get through."""
     db.run(insert, Thing(id="a", size=0), Thing(id="b", size=0))

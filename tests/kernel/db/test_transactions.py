@@ -124,11 +124,11 @@ def test_a_file_that_another_process_keeps_busy_is_waited_for_and_given_up_as_an
         blocker.execute("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
         begin = Database._begin
 
-        def begin_impatiently(self: Database, writes: bool) -> Transaction:
+        def begin_impatiently(self: Database, writes: bool, still: bool) -> Transaction:
             tries.append(writes)
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA busy_timeout = 1")
-            return begin(self, writes)
+            return begin(self, writes, still)
 
         monkeypatch.setattr(Database, "_begin", begin_impatiently)
         with pytest.raises(Unavailable, match="busy"):

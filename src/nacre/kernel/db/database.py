@@ -82,11 +82,26 @@ class Database:
         """Return `f(tx, …)`, called in a transaction that only reads.  `f` may run several times."""
         return self._transact(False, f, args, kwargs)
 
+    def run_still(self, f: Callable[Concatenate[Transaction, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `f(tx, …)` as `run` does, but every query sees the state of one and the same moment.
+
+        Otherwise, on PostgreSQL and MariaDB, each query sees what was committed when *it* began.  It is for
+        writing rows that nobody else writes: where another has changed the same row in the meantime,
+        PostgreSQL calls `f` again, and MariaDB does not notice.
+        """
+        return self._transact(True, f, args, kwargs, still=True)
+
+    def read_still(self, f: Callable[Concatenate[Transaction, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return `f(tx, …)` as `read` does, but every query sees the state of one and the same moment."""
+        return self._transact(False, f, args, kwargs, still=True)
+
     def close(self) -> None:
         """Close all connections that are not in use."""
         self.engine.dispose()
 
-    def _transact(self, writes: bool, f: Callable[..., R], args: Any, kwargs: Any) -> R:
+    def _transact(
+        self, writes: bool, f: Callable[..., R], args: Any, kwargs: Any, *, still: bool = False
+    ) -> R:
         if transaction_is_open():
             raise RuntimeError(
                 f"{_name(f)} would open a transaction inside another; a transaction is never open"
@@ -98,7 +113,7 @@ class Database:
             tx = None
             try:
                 with self._writing if writes else _NOTHING:
-                    tx = self._begin(writes)
+                    tx = self._begin(writes, still)
                     result = self._call(tx, f, args, kwargs)
             except (DBAPIError, sqlite3.Error) as error:
                 last = tried == TRIES or time.monotonic() - began > PATIENCE_SECONDS
@@ -109,9 +124,11 @@ class Database:
                     _act(act)
                 return result
 
-    def _begin(self, writes: bool) -> Transaction:
+    def _begin(self, writes: bool, still: bool) -> Transaction:
         try:
             connection = self.engine.connect()
+            if still and not self._is_sqlite:  # where every transaction is so
+                connection.execution_options(isolation_level="REPEATABLE READ")
         except (DBAPIError, PoolTimeout) as error:
             if self._is_sqlite and diagnose(error) is Trouble.CONTENTION:
                 raise  # turning a new file to its write-ahead log takes turns, and does not wait for them

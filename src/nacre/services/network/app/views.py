@@ -66,38 +66,54 @@ class Rows(msgspec.Struct):
 def answer(ctx: Context, request: rpc.HostChangesRequest) -> rpc.HostChanges:
     """Return what changed for a host since a revision.
 
-    Noting what the host looks at is one short transaction, and is left out where nothing is new; reading
-    the answer is another.  What changes in between is in this answer, and in the next one too.
+    What the host carries, what it is told of, the log and the rows are read as of one moment.  Were a port
+    removed between two of these looks, no later answer would take it back from a host that has just left its
+    network: neither a row nor a scope would lead to it any more.
     """
-    host, since = request.host, request.since_revision
     if ctx.db.read(changes.is_open):
         ctx.db.run(changes.stamp)
-    if not ctx.db.read(_is_steady, host, since):
-        ctx.db.run(_note_scopes, host, since)
-    return ctx.db.read(_answer, host, since, ctx.config.dns_domain)
+    dns_domain = ctx.config.dns_domain
+    found = ctx.db.read_still(_answer_if_steady, request.host, request.since_revision, dns_domain)
+    if found is not None:
+        return found
+    fresh = ctx.db.run(changes.stamp)
+    return ctx.db.run_still(_note_and_answer, request.host, request.since_revision, fresh, dns_domain)
 
 
-def _is_steady(tx: Transaction, host: str, since: int) -> bool:
-    """Tell whether a host looks at the scopes that it was told of, and at nothing else."""
-    present = {(each.scope, each.scope_id) for each in changes.told(tx, host) if each.parted is None}
-    return since > 0 and present == _view(tx, host).scopes()
+def _answer_if_steady(tx: Transaction, host: str, since: int, dns_domain: str) -> rpc.HostChanges | None:
+    """Answer a host that looks at the scopes that it was told of, and at nothing else."""
+    view, told = _view(tx, host), changes.told(tx, host)
+    present = {(each.scope, each.scope_id) for each in told if each.parted is None}
+    if since == 0 or present != view.scopes():
+        return None
+    return _answer(tx, view, told, since, dns_domain)
 
 
-def _note_scopes(tx: Transaction, host: str, since: int) -> None:
-    """Note from which revision on a host looks at what."""
-    changes.stamp(tx)
-    revision, scopes = changes.log(tx).revision, _view(tx, host).scopes()
-    known = {(each.scope, each.scope_id) for each in changes.told(tx, host) if each.parted is None}
+def _note_and_answer(
+    tx: Transaction, host: str, since: int, revision: int, dns_domain: str
+) -> rpc.HostChanges:
+    """Note from which revision on a host looks at what, and tell it.
+
+    The revision was given out a moment ago, so the host has not asked from there yet; and what this answer
+    is of is that revision or a later one, so the host's next question proves that it has heard.
+    """
+    view, told = _view(tx, host), changes.told(tx, host)
+    scopes = view.scopes()
+    known = {(each.scope, each.scope_id) for each in told if each.parted is None}
+    heard = [(each.scope, each.scope_id) for each in told if each.parted is not None and each.parted <= since]
+    changes.forget(tx, host, heard)
     changes.tell(tx, host, sorted(scopes - known), revision)
     changes.part(tx, host, sorted(known - scopes), revision)
-    changes.forget_parted(tx, host, since)
+    return _answer(tx, view, changes.told(tx, host) if told else [], since, dns_domain)
 
 
-def _answer(tx: Transaction, host: str, since: int, dns_domain: str) -> rpc.HostChanges:
-    log, view = changes.log(tx), _view(tx, host)
-    if since == 0 or not log.floor <= since <= log.revision:
+def _answer(
+    tx: Transaction, view: View, told: list[changes.Told], since: int, dns_domain: str
+) -> rpc.HostChanges:
+    """Return what a host must hear; everything if it is new, or was away for longer than the log reaches."""
+    log = changes.log(tx)
+    if since == 0 or not told or not log.floor <= since <= log.revision:
         return _whole(tx, view, log.revision, dns_domain)
-    told = changes.told(tx, host)
     return _read(tx, view, _rows(tx, told, since), log.revision, dns_domain)
 
 

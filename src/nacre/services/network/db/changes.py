@@ -73,10 +73,11 @@ def is_open(tx: Transaction) -> bool:
     return tx.exists(select(changes.c.id).where(changes.c.revision.is_(None)))
 
 
-def stamp(tx: Transaction) -> None:
-    """Give the next revision to all changes that have none."""
+def stamp(tx: Transaction) -> int:
+    """Give the next revision to all changes that have none; return it."""
     revision = advance(tx)
     tx.update(changes, changes.c.revision.is_(None), {"revision": revision})
+    return revision
 
 
 def advance(tx: Transaction) -> int:
@@ -94,12 +95,16 @@ def log(tx: Transaction) -> Log:
 
 
 def since(tx: Transaction, revision: int, scopes: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return what changed after a revision in these scopes: kind → ids of rows."""
+    """Return what changed after a revision in these scopes, stamped or not: kind → ids of rows.
+
+    What has no revision yet will be told once more, when it has one.
+    """
+    later = (changes.c.revision > revision) | changes.c.revision.is_(None)
     found: dict[str, set[str]] = {}
     for scope, ids in scopes.items():
         for some in standard.chunks(ids):
             query = select(changes.c.kind, changes.c.row_id).where(
-                changes.c.scope == scope, changes.c.scope_id.in_(some), changes.c.revision > revision
+                changes.c.scope == scope, changes.c.scope_id.in_(some), later
             )
             for kind, row_id in standard.rows(tx, query.distinct()):
                 found.setdefault(kind, set()).add(row_id)
@@ -125,13 +130,11 @@ def told(tx: Transaction, host: str) -> list[Told]:
 
 
 def tell(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision: int) -> None:
-    """Note that a host looks at further scopes from a revision on."""
+    """Note that a host looks at further scopes from a revision on; it may have looked at them before."""
     for scope, scope_id in scopes:
-        tx.delete(told_scopes, (host, scope, scope_id))
-        tx.insert(
-            told_scopes,
-            {"host": host, "scope": scope, "scope_id": scope_id, "joined": revision, "parted": None},
-        )
+        values = {"joined": revision, "parted": None}
+        if not tx.update(told_scopes, (host, scope, scope_id), values):
+            tx.insert(told_scopes, {"host": host, "scope": scope, "scope_id": scope_id, **values})
 
 
 def part(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision: int) -> None:
@@ -140,9 +143,10 @@ def part(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision
         tx.update(told_scopes, (host, scope, scope_id), {"parted": revision})
 
 
-def forget_parted(tx: Transaction, host: str, until: int) -> None:
+def forget(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]]) -> None:
     """Drop scopes that a host is known to have left."""
-    tx.delete(told_scopes, (told_scopes.c.host == host) & (told_scopes.c.parted <= until))
+    for scope, scope_id in scopes:
+        tx.delete(told_scopes, (host, scope, scope_id))
 
 
 def forget_host(tx: Transaction, host: str) -> None:
