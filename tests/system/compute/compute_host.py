@@ -80,7 +80,7 @@ class ComputeHost:
     def __init__(self, directory: Path, image: Path) -> None:
         self.directory = directory
         self.netns = f"nacre-c-{ids.new_id()[:8]}"
-        self._reaper = Reaper(directory / "driver" / "libvirt")
+        self._reaper = Reaper()
         self._reaper.start()
         run("ip", "netns", "add", self.netns)
         run("ip", "-n", self.netns, "link", "set", "lo", "up")

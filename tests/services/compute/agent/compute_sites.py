@@ -191,31 +191,42 @@ class Reaper(threading.Thread):
 
     libvirt waits until a guest's process is gone for good.  On a machine whose init looks only every two
     seconds each guest would cost that long, so this process adopts the guests and sees them off itself.
+    It stops adopting at the end: one that adopts and does not reap is worse than any init.
     """
 
     PR_SET_CHILD_SUBREAPER = 36
+    DAEMONS = ("libvirtd", "virtlogd")
+    _open = 0
 
-    def __init__(self, libvirt: Path) -> None:
+    def __init__(self) -> None:
         super().__init__(daemon=True)
-        self._libvirt, self._over = libvirt, threading.Event()
-        ctypes.CDLL(None).prctl(self.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._over = threading.Event()
+        self._adopt(1)
 
     def run(self) -> None:
-        guests: set[int] = set()
         while not self._over.wait(0.02):
-            running = self._libvirt.glob("run/qemu/*.pid")
-            probes = self._libvirt.glob("lib/qemu/qmp-*/*.pid")  # libvirt asks QEMU what it can
-            for path in (*running, *probes):
-                with contextlib.suppress(OSError, ValueError):
-                    guests.add(int(path.read_text()))
-            for pid in list(guests):
-                with contextlib.suppress(ChildProcessError):
-                    if os.waitpid(pid, os.WNOHANG)[0]:
-                        guests.discard(pid)
+            self._see_off("qemu-")
 
     def end(self) -> None:
         self._over.set()
         self.join()
+        self._adopt(-1)
+        self._see_off("qemu-", *self.DAEMONS)
+
+    @classmethod
+    def _adopt(cls, change: int) -> None:
+        cls._open += change
+        ctypes.CDLL(None).prctl(cls.PR_SET_CHILD_SUBREAPER, int(cls._open > 0), 0, 0, 0)
+
+    @staticmethod
+    def _see_off(*names: str) -> None:
+        """Reap the dead children of such names; they are nobody's `Popen`."""
+        for children in Path("/proc/self/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for child in children.read_text().split():
+                    name, _, rest = Path(f"/proc/{child}/stat").read_text().partition("(")[2].rpartition(")")
+                    if rest.split()[0] == "Z" and name.startswith(names):
+                        os.waitpid(int(child), os.WNOHANG)
 
 
 class RealSite(Site):
@@ -226,7 +237,7 @@ class RealSite(Site):
 
     def __init__(self, state_dir: Path) -> None:
         self.netns = f"nacre-t-{ids.new_id()[:8]}"
-        self._reaper = Reaper(state_dir / "libvirt")
+        self._reaper = Reaper()
         self._reaper.start()
         run("ip", "netns", "add", self.netns)
         try:
@@ -245,6 +256,10 @@ class RealSite(Site):
     def make_tap(self, name: str) -> None:
         run("ip", "-n", self.netns, "tuntap", "add", name, "mode", "tap")
         run("ip", "-n", self.netns, "link", "set", name, "up")
+
+    def processes(self) -> list[str]:
+        """List the processes in the site's network namespace: daemons, and guests."""
+        return run("ip", "netns", "pids", self.netns).split()
 
     def close(self) -> None:
         try:
