@@ -12,6 +12,7 @@ from control_of_compute import HOST, ControlPlane, make_spec
 
 from nacre.kernel import errors, ids
 from nacre.services.compute import rpc
+from nacre.services.compute.agent import commands
 from nacre.services.compute.agent.drivers.simulated import Failure, SimulatedOptions
 from nacre.services.compute.agent.main import ComputeAgent
 from nacre.services.compute.agent.options import AgentOptions
@@ -24,6 +25,7 @@ class Warehouse:
 
     def __init__(self) -> None:
         self.sent: dict[str, bytes] = {}
+        self.away = 0  # how many times yet
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -32,6 +34,9 @@ class Warehouse:
 
     def send(self, path: Path, target: rpc.Upload) -> None:
         assert self.go_on.wait(30)
+        if self.away:
+            self.away -= 1
+            raise errors.Unavailable("The image service is away.")
         self.sent[target.url] = path.read_bytes()
 
 
@@ -108,16 +113,43 @@ def test_a_refusal_is_told_with_its_cause(agent: ComputeAgent, control: ControlP
 
 
 def test_a_failed_build_can_be_tried_again(make_agent, control: ControlPlane) -> None:
-    make_agent(simulated=SimulatedOptions(failures=(Failure(verb="ensure", times=1, outage=True),)))
+    make_agent(simulated=SimulatedOptions(failures=(Failure(verb="ensure", times=1),)))
     spec = make_spec()
     outcome = control.ensure(spec)
     assert outcome.fault is not None
-    assert outcome.fault.retry
+    assert not outcome.fault.retry
     status = control.inspect(spec.id)
     assert (status.state, status.fault) == (State.MISSING, outcome.fault)
     assert control.ensure(spec).fault is None
     status = control.inspect(spec.id)
     assert (status.state, status.fault) == (State.RUNNING, None)
+
+
+def test_an_outage_is_borne(make_agent, control: ControlPlane) -> None:
+    make_agent(simulated=SimulatedOptions(failures=(Failure(verb="ensure", times=1, outage=True),)))
+    spec = make_spec()
+    assert control.ensure(spec).fault is None
+    assert any("will be tried again" in report.status.progress for report in control.reports)
+    assert control.inspect(spec.id).state is State.RUNNING
+
+
+def test_an_outage_without_end_is_told(make_agent, control: ControlPlane, monkeypatch) -> None:
+    monkeypatch.setattr(commands, "OUTAGES", 2)
+    make_agent(simulated=SimulatedOptions(failures=(Failure(verb="ensure", outage=True),)))
+    outcome = control.ensure(make_spec())
+    assert outcome.fault is not None
+    assert outcome.fault.retry
+
+
+def test_a_removal_does_not_wait_for_the_end_of_an_outage(make_agent, control: ControlPlane) -> None:
+    make_agent(simulated=SimulatedOptions(failures=(Failure(verb="ensure", outage=True),)))
+    spec = make_spec()
+    control.send(rpc.ENSURE_SERVER, rpc.EnsureServer(command_id="b", spec=spec))
+    control.wait(lambda: any("will be tried again" in r.status.progress for r in control.reports))
+    assert control.do(rpc.REMOVE_SERVER, spec.id).fault is None
+    fault = control.outcome("b").fault
+    assert fault is not None
+    assert fault.meaning == "Gone"
 
 
 def test_a_removed_server_leaves_no_record(agent, control: ControlPlane, tmp_path: Path) -> None:
@@ -286,6 +318,18 @@ def test_a_snapshot_is_sent_and_leaves_no_file(make_agent, control: ControlPlane
     assert not list((tmp_path / "agent" / "snapshots").rglob("image.*"))
 
 
+def test_a_snapshot_is_sent_again_when_the_image_service_was_away(make_agent, control: ControlPlane) -> None:
+    warehouse = Warehouse()
+    warehouse.away = 1
+    make_agent(transfers=warehouse)
+    spec = make_spec()
+    control.ensure(spec)
+    upload = rpc.Upload(url="http://image/v2/images/i-9/file")
+    outcome = control.do(rpc.SNAPSHOT, spec.id, image_id="i-9", upload=upload)
+    assert outcome.fault is None
+    assert warehouse.sent[upload.url]
+
+
 def test_questions_are_answered_while_a_command_runs(make_agent, control: ControlPlane) -> None:
     warehouse = Warehouse()
     make_agent(transfers=warehouse)
@@ -322,11 +366,11 @@ def test_a_hypervisor_that_is_away_does_not_stop_the_agent(agent, control: Contr
     with pytest.raises(errors.Unavailable):
         control.inspect(spec.id)
     assert control.send(rpc.HOST_STATUS, rpc.Nothing()).fault is not None
-    outcome = control.do(rpc.STOP, spec.id)
-    assert outcome.fault is not None
-    assert outcome.fault.retry
+    control.send(rpc.STOP, rpc.StopServer(command_id="s", server_id=spec.id))
+    control.wait(lambda: any("will be tried again" in r.status.progress for r in control.reports))
     agent.driver.set_away(False)
-    assert control.do(rpc.STOP, spec.id).fault is None
+    assert control.outcome("s").fault is None
+    assert control.inspect(spec.id).state is State.SHUTDOWN
     assert control.send(rpc.HOST_STATUS, rpc.Nothing()).fault is None
 
 

@@ -50,6 +50,38 @@ def test_a_job_that_waits_holds_its_lane_and_no_thread(lanes: Lanes) -> None:
     assert lanes.length() == 50
 
 
+def test_a_wait_ends_though_the_one_idle_thread_has_found_long_work(lanes: Lanes) -> None:
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def wait_once() -> float | None:
+        if begun.is_set():
+            ended.set()
+            return None
+        begun.set()
+        return 0.5
+
+    lanes.submit("waiting", wait_once)
+    assert begun.wait(PATIENCE_SECONDS)
+    lanes.submit("long", lambda: None if release.wait(PATIENCE_SECONDS) else None)
+    try:
+        assert ended.wait(PATIENCE_SECONDS / 2)
+    finally:
+        release.set()
+
+
+def test_two_jobs_that_come_at_once_do_not_share_the_one_idle_thread(lanes: Lanes) -> None:
+    for _ in range(20):
+        idle, release, done = threading.Event(), threading.Event(), threading.Event()
+        lanes.submit("first", idle.set)
+        assert idle.wait(PATIENCE_SECONDS)
+        lanes.submit("long", lambda release=release: None if release.wait(PATIENCE_SECONDS) else None)
+        lanes.submit("short", done.set)
+        try:
+            assert done.wait(PATIENCE_SECONDS / 2)
+        finally:
+            release.set()
+
+
 def test_a_kick_ends_a_wait(lanes: Lanes) -> None:
     asleep, done = threading.Event(), threading.Event()
 

@@ -3,11 +3,14 @@
 `accept` answers at once; a lane of the server does the work.  A command that was accepted survives a
 restart of the agent, since it is in the server's record until its outcome is.  So a driver call may be made
 twice, which drivers promise to stand, and a command that arrives twice is done once.
+
+An outage is borne here, for some minutes: only what is still away then, or refused, ends a command.
 """
 
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -28,9 +31,12 @@ from nacre.services.compute.agent.watch import Watch
 
 log = logging.getLogger(__name__)
 
-#: Begins the ids of commands that the agent gives itself; these are tried again while the cause may pass.
+#: Begins the ids of commands that the agent gives itself.
 OWN = "agent:"
-OWN_ATTEMPTS = 12
+
+#: How often a command may meet an outage (the hypervisor or the image service is away) before that is told as
+#: its end, and the longest pause in between: some six minutes in all.
+OUTAGES = 12
 LONGEST_PAUSE_SECONDS = 60.0
 
 #: How long a command waits for the driver to be connected; `Commands.open` ends the wait.
@@ -56,6 +62,7 @@ class Commands:
         self._open = False  # until the driver is connected, accepted commands wait
         self._lock = threading.Lock()
         self._first: dict[str, tuple[float, int]] = {}  # command id -> first try (monotonic), tries
+        self._outages: Counter[str] = Counter()  # command id -> how many it has met
         self._waiting: dict[str, list[Future[rpc.Outcome]]] = {}  # command id -> who waits for its end
 
     def accept(self, method: Method[Any, Any], message: Any) -> rpc.Accepted:
@@ -190,7 +197,8 @@ class Commands:
         result: dict[str, Any] = {}
         try:
             self._give_way(server_id, pending)
-            self._watch.begin(server_id, pending.verb)
+            if not tries:  # later it shows what the try before said
+                self._watch.begin(server_id, pending.verb)
             attempt = Attempt(now - since, tries + 1, lambda words: self._tell(server_id, pending, words))
             later, result = self._verbs.perform(record, pending, attempt)
             if later is not None:
@@ -198,9 +206,11 @@ class Commands:
                 return max(0.01, later.seconds)
         except NacreError as error:
             fault = fault_of(error)
-            if fault.retry and command_id.startswith(OWN) and tries + 1 < OWN_ATTEMPTS:
+            self._outages[command_id] += fault.retry
+            if fault.retry and self._outages[command_id] < OUTAGES:
                 self._watch.begin(server_id, pending.verb, f"will be tried again: {fault.message}")
-                return min(LONGEST_PAUSE_SECONDS, 2.0**tries)
+                log.info("%s of server %s will be tried again: %s", pending.verb, server_id, error.detail)
+                return min(LONGEST_PAUSE_SECONDS, 2.0 ** (self._outages[command_id] - 1))
             log.warning("%s of server %s failed: %s (%s)", pending.verb, server_id, error, error.detail)
         except Exception as error:
             log.exception("%s of server %s failed", pending.verb, server_id)
@@ -210,6 +220,7 @@ class Commands:
                 meaning="RemoteFailure",
             )
         self._first.pop(command_id, None)
+        self._outages.pop(command_id, None)
         self._finish(server_id, pending, fault, result)
         return None
 

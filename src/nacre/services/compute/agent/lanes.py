@@ -85,7 +85,12 @@ class Lanes:
         self._ready.append(lane)
         if self._idle:
             self._change.notify()
-        elif len(self._threads) < self._workers:
+        else:
+            self._add_worker()
+
+    def _add_worker(self) -> None:
+        """With the lock held: have one more thread, if there may be one."""
+        if len(self._threads) < self._workers:
             thread = threading.Thread(
                 target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
             )
@@ -108,6 +113,8 @@ class Lanes:
                 if self._ready:
                     lane = self._ready.popleft()
                     lane.kicked = False
+                    if (self._ready or self._sleepers) and not self._idle:
+                        self._add_worker()  # or they would wait for the end of what this thread does now
                     return lane
                 self._idle += 1
                 self._change.wait(self._sleepers[0][0] - time.monotonic() if self._sleepers else None)

@@ -34,7 +34,7 @@ class Snapshots:
         folder = self._directory / message.server_id
         if attempt.number == 1:
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         target = folder / f"image.{message.disk_format}"
         kept = False
         try:

@@ -31,8 +31,8 @@ def send(
 ) -> rpc.Outcome | Wait:
     """Give a command, or ask after it; return how it ended, or the wait for its end.
 
-    Raises HostRefused when the host could not do it, and Unavailable when it cannot be asked or the
-    outage that it met may pass.
+    Raises HostRefused when the host could not do it (outages of what it needs it bears for some minutes
+    by itself), and Unavailable when it cannot be asked.
     """
     accepted = ctx.bus.call(rpc.host_topic(host), method, message)
     if accepted.stale:
