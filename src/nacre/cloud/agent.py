@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nacre.cloud import agents, real_mode, settings
+from nacre.cloud import agents, first_process, real_mode, settings
 from nacre.cloud.assembly import Agent
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.settings import Settings
@@ -40,6 +40,7 @@ def run(options: Options, *, kind: str, host: str | None) -> None:
     """Run an agent in the foreground until it is told to end; servers and packets go on."""
     if kind not in KINDS:
         raise BadRequest(f"There is no {kind} agent; there are {', '.join(KINDS)}.")
+    first_process.step_aside()
     section, config = settings.read(options)
     bus_options = config.section("bus", BusOptions)
     if bus_options.url is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from nacre.cloud import credentials, first_start, memory, novnc, settings, simulated_image
+from nacre.cloud import credentials, first_process, first_start, memory, novnc, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.settings import Settings
@@ -33,6 +33,7 @@ class CannotStart(NacreError):
 
 def run(options: Options) -> None:
     """Start the cloud, in the foreground or in the background."""
+    first_process.step_aside()
     terminal = Terminal()
     state = StateDirectory(options.state)
     state.prepare()
