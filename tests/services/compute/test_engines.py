@@ -12,7 +12,7 @@ from nacre.kernel.ids import new_id
 from nacre.kernel.testing.cloud import TestCloud
 from nacre.services.compute.app import actions, power, servers, states
 from nacre.services.compute.db import actions as action_rows
-from nacre.services.compute.db import flavors, hosts, labels, nics, server_sync
+from nacre.services.compute.db import drift, flavors, hosts, labels, nics
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.servers import Server, StateWish, Wanted
 from nacre.services.compute.db.tables import Address, FlavorCopy, TaskState, VmState
@@ -180,5 +180,5 @@ def test_tasks_without_jobs(ctx):
     lying = make_server(ctx, task_state=TaskState.PAUSING)
     worked_on = make_server(ctx)
     power.begin(ctx, worked_on, "pause")
-    found = ctx.db.read(server_sync.find, ctx.clock.now() + timedelta(seconds=1), 10)
+    found = ctx.db.read(drift.tasks_without_jobs, "", ctx.clock.now() + timedelta(seconds=1), 10)
     assert [server.id for server in found] == [lying.id]

@@ -70,27 +70,3 @@ def test_a_restarted_control_plane_goes_on(stocked, member):
     assert report.left == 0
     assert sync(stocked).found == 0
     assert member.show(server_id)["status"] == "ACTIVE"
-
-
-def test_a_task_without_a_job_is_taken_off(stocked, member):
-    running, unborn = member.create(), member.create()
-    changes = {"task_state": "powering-off"}
-    stocked.compute.db.run(servers.update, running, **changes)
-    stocked.compute.db.run(servers.update, unborn, task_state="spawning", vm_state="building")
-    sync(stocked)
-    assert member.act(running, pause=None).status == 409
-    stocked.clock.turn(minutes=11)
-    sync(stocked)  # or the service's own turn, which sees the same clock, was there first
-    assert member.show(running)["OS-EXT-STS:task_state"] is None
-    assert member.show(unborn)["fault"]["message"] == (
-        "What was being done with the server (spawning) ended without a result."
-    )
-
-
-def test_a_task_with_a_job_is_left_alone(stocked, member):
-    server_id = member.create()
-    stocked.compute.runner.stop()
-    assert member.act(server_id, os__stop=None).status == 202
-    stocked.clock.turn(minutes=11)
-    sync(stocked)
-    assert member.show(server_id)["OS-EXT-STS:task_state"] == "powering-off"

@@ -226,6 +226,10 @@ NETWORKS_SHOW = _rule("os-networks:show", READER, "Show a network.")
 TENANT_NETWORKS_LIST = _rule("os-tenant-networks:list", READER, "List the networks of a project.")
 TENANT_NETWORKS_SHOW = _rule("os-tenant-networks:show", READER, "Show a network of a project.")
 
+# nacre's own
+FINDINGS_SEE = _rule("nacre-findings:list", ADMIN, "See the drift that sweeps found.")
+FINDINGS_HEAL = _rule("nacre-findings:heal", ADMIN, "Begin sweeps, and heal what they left.")
+
 EXTENSIONS = _rule("extensions", ANYBODY, "List the extensions of old.")
 
 RULES: tuple[Rule, ...] = tuple(_rules)

@@ -107,6 +107,7 @@ class ComputeAgent:
             rpc.DEPARTURE: self._asking(self._movements.departure),
             rpc.FORCE_SENDING: self._asking(self._movements.force),
             rpc.ABORT_SENDING: self._asking(self._movements.abort),
+            rpc.EXAMINE: self._asking(self._examine),
             rpc.HOST_STATUS: lambda _message: self.status(),
         }
         self._subscription = self._bus.serve(rpc.host_topic(self.host), handlers)
@@ -286,6 +287,13 @@ class ComputeAgent:
         return rpc.Inspected(
             host=self.host, epoch=self.watch.log.epoch, change=self.watch.log.change, servers=tuple(servers)
         )
+
+    def _examine(self, _message: rpc.Nothing) -> rpc.Examined:
+        known = [record.spec for record in self._records.all() if record.spec and not record.pending]
+        # A server that somebody works on may look like anything for a moment.
+        at_work = {record.server_id for record in self._records.all() if record.pending}
+        troubles = [each for each in self.driver.examine(known) if each.server_id not in at_work]
+        return rpc.Examined(host=self.host, troubles=tuple(troubles))
 
     def _console_log(self, message: rpc.ConsoleLogRequest) -> rpc.ConsoleLog:
         self.watch.known(message.server_id)

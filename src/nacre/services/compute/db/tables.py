@@ -6,12 +6,13 @@ public key, the image's properties).  Rows of deleted servers stay, with `delete
 """
 
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Boolean, Float, Index, Integer, Table, UniqueConstraint
 
-from nacre.kernel import tasks
+from nacre.kernel import drift, tasks
 from nacre.kernel.db import (
     Big,
     Id,
@@ -491,4 +492,5 @@ console_tokens = Table(
     column("created_at", UtcDateTime),
 )
 
-SCHEMA = Schema(metadata)
+drift.tables(metadata)
+SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")

@@ -48,6 +48,7 @@ from nacre.services.compute.rpc.commands import (
     SnapshotServer,
     StopServer,
 )
+from nacre.services.compute.rpc.examination import Examined, Found, Trouble
 from nacre.services.compute.rpc.moves import (
     Arrival,
     Departure,
@@ -115,13 +116,16 @@ __all__ = [
     "DiskUse",
     "Download",
     "ENSURE_SERVER",
+    "EXAMINE",
     "EXPECT_SERVER",
     "EXTEND_VOLUME",
     "EnsureServer",
+    "Examined",
     "ExpectServer",
     "ExtendVolume",
     "FORCE_SENDING",
     "Fault",
+    "Found",
     "HOST_REPORT",
     "HOST_STATUS",
     "Hardware",
@@ -168,6 +172,7 @@ __all__ = [
     "SetPassword",
     "SnapshotServer",
     "StopServer",
+    "Trouble",
     "UNPAUSE",
     "Upload",
     "VolumeSpec",
@@ -212,6 +217,7 @@ CONSOLE = Method("console", ConsoleRequest, Console)
 DIAGNOSTICS = Method("diagnostics", DiagnosticsRequest, Diagnostics)
 DEPARTURE = Method("departure", DepartureRequest, Departure)
 HOST_STATUS = Method("host_status", Nothing, HostStatus)
+EXAMINE = Method("examine", Nothing, Examined)
 
 # Said to a server that is being sent; answered at once, and what comes of it is told by the sending's end.
 ABORT_SENDING = Method("abort_sending", MoveRequest, Nothing)

@@ -8,10 +8,12 @@ The row of a deleted image stays for a while, so that its id is not used again.
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, Index, Integer, Table
 
+from nacre.kernel import drift
 from nacre.kernel import tasks as kernel_tasks
 from nacre.kernel.db import (
     Big,
@@ -205,4 +207,5 @@ namespace_resource_types = Table(
     Index("namespace_resource_types_by_name", "name", "namespace_id"),
 )
 
-SCHEMA = Schema(metadata)
+drift.tables(metadata)
+SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")

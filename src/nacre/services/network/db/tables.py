@@ -10,11 +10,12 @@ Three ideas explain most of them:
 * Tags, revision numbers and times are the same for every resource, and kept the same way.
 """
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, UniqueConstraint
 
-from nacre.kernel import tasks
+from nacre.kernel import drift, tasks
 from nacre.kernel.db import (
     Big,
     Id,
@@ -396,4 +397,5 @@ told_scopes = Table(
 )
 """What each host was told to look at, since which revision, and until which."""
 
-SCHEMA = Schema(metadata)
+drift.tables(metadata)
+SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")

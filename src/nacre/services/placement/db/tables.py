@@ -5,11 +5,15 @@ transaction as they are.  It makes a claim one guarded UPDATE (no room, no row) 
 candidates one indexed SELECT.
 """
 
+from pathlib import Path
+
 from sqlalchemy import Float, Index, Integer, Table
 
+from nacre.kernel import drift, tasks
 from nacre.kernel.db import Id, Name, Schema, UtcDateTime, column, new_metadata, sized
 
 metadata = new_metadata()
+jobs = tasks.tables(metadata)
 
 providers = Table(
     "providers",
@@ -85,4 +89,5 @@ allocations = Table(
     Index("allocations_by_provider", "provider_uuid"),
 )
 
-SCHEMA = Schema(metadata)
+drift.tables(metadata)
+SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")

@@ -109,6 +109,13 @@ class Driver(ABC):
         """Remove cached images that no server has used for so long, and files that a died call left behind;
         return what was removed, in words.  Nothing of any server is touched."""
 
+    def examine(self, known: Collection[rpc.ServerSpec]) -> list[rpc.Found]:
+        """Say what is wrong with files and devices here; `known` are the servers that the agent knows.
+
+        May take seconds: it is asked once in a while.  A driver that keeps nothing has nothing to say.
+        """
+        return []
+
     # --- questions ---
 
     @abstractmethod

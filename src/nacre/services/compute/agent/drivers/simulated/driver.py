@@ -49,6 +49,7 @@ class SimulatedDriver(Driver):
         self.options = options or SimulatedOptions()
         self._clock = clock or Clock()
         self._machines = Machines(state_dir / "machines")
+        self._files = state_dir / "files"
         self._consoles = Consoles(state_dir / "consoles", lambda server_id: self.console_log(server_id, None))
         self._gates = Gate(self.options, self._machines)
         self._gate = self._gates.pass_or_fail
@@ -74,6 +75,18 @@ class SimulatedDriver(Driver):
 
     def guest_crashes(self, server_id: str) -> None:
         self._happen(server_id, State.CRASHED, "the guest crashed")
+
+    def lose(self, server_id: str) -> None:
+        """What happens when somebody undefines the server behind our back; nobody hears of it."""
+        self._machines.change(server_id, lambda _machine: None)
+
+    def lose_disk(self, server_id: str) -> None:
+        """What happens when somebody deletes the server's disk."""
+        self._change(server_id, disk_lost=True)
+
+    def leave_files(self, server_id: str) -> None:
+        """What is left when a server's definition is gone and its files are not."""
+        (self._files / server_id).mkdir(parents=True, exist_ok=True)
 
     def _happen(self, server_id: str, state: State, reason: str) -> None:
         self._change(server_id, state=state, reason=reason)
@@ -120,6 +133,26 @@ class SimulatedDriver(Driver):
 
     def sweep(self, *, unused_seconds: float) -> list[str]:
         return []
+
+    def examine(self, known: Collection[rpc.ServerSpec]) -> list[rpc.Found]:
+        self._gate("examine", "")
+        machines, stray = self._machines.all(), []
+        if self._files.is_dir():
+            stray = [path.name for path in sorted(self._files.iterdir())]
+        return [
+            *(
+                rpc.Found(kind=rpc.Trouble.DISK_MISSING, server_id=spec.id, text="Its disk is gone.")
+                for spec in known
+                if spec.id in machines and machines[spec.id].disk_lost
+            ),
+            *(
+                rpc.Found(
+                    kind=rpc.Trouble.FILES_STRAY, server_id=each, text="Files are here, and no server."
+                )
+                for each in stray
+                if each not in machines
+            ),
+        ]
 
     # --- questions ---
 
@@ -195,6 +228,8 @@ class SimulatedDriver(Driver):
     def remove(self, server_id: str) -> Done:
         self._gate("remove", server_id)
         self._machines.change(server_id, lambda _machine: None)
+        if (self._files / server_id).exists():
+            (self._files / server_id).rmdir()
         self._consoles.remove(server_id)
         return None
 

@@ -34,6 +34,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     stop_asked_at: datetime | None = None
     passwords_set: int = 0
+    disk_lost: bool = False
 
 
 class Machines:
