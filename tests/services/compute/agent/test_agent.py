@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from control_of_compute import HOST, ControlPlane, make_spec
+from control_of_compute import HOST, PATIENCE_SECONDS, ControlPlane, make_spec
 
 from nacre.kernel import errors, ids
 from nacre.services.compute import rpc
@@ -374,11 +374,12 @@ def test_a_hypervisor_that_is_away_does_not_stop_the_agent(agent, control: Contr
     assert control.send(rpc.HOST_STATUS, rpc.Nothing()).fault is None
 
 
+@pytest.mark.parametrize("outage", [True, False])
 def test_an_agent_whose_hypervisor_is_away_at_first_starts_when_it_comes(
-    make_agent: Callable[..., ComputeAgent], control: ControlPlane
+    make_agent: Callable[..., ComputeAgent], control: ControlPlane, outage: bool
 ) -> None:
     agent = make_agent(
-        simulated=SimulatedOptions(failures=(Failure(verb="open", times=1, outage=True),)), wait=False
+        simulated=SimulatedOptions(failures=(Failure(verb="open", times=1, outage=outage),)), wait=False
     )
     spec = make_spec()
     control.send(rpc.ENSURE_SERVER, rpc.EnsureServer(command_id="early", spec=spec))
@@ -387,6 +388,20 @@ def test_an_agent_whose_hypervisor_is_away_at_first_starts_when_it_comes(
             control.inspect(spec.id)
     assert control.outcome("early").fault is None
     assert control.inspect(spec.id).state is State.RUNNING
+
+
+def test_an_agent_that_cannot_start_says_why_and_goes_on_trying(
+    make_agent: Callable[..., ComputeAgent], control: ControlPlane, tmp_path: Path
+) -> None:
+    (tmp_path / "agent" / "boot_id").mkdir(parents=True)  # where a file is to be
+    agent = make_agent(options=AgentOptions(heartbeat_seconds=0.02), wait=False)
+    control.wait(lambda: control.hosts and control.hosts[-1].fault)
+    assert "boot_id" in control.hosts[-1].fault.detail
+    assert "boot_id" in agent.trouble
+    (tmp_path / "agent" / "boot_id").rmdir()
+    assert agent.ready.wait(PATIENCE_SECONDS)
+    control.wait(lambda: control.hosts[-1].fault is None)
+    assert agent.trouble == ""
 
 
 def test_heartbeats_tell_what_the_host_has(make_agent, control: ControlPlane) -> None:

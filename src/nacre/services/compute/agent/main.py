@@ -143,7 +143,7 @@ class ComputeAgent:
                 cpu_info=rpc.CpuInfo(arch=""),
             )
         else:
-            self._trouble = None
+            self._trouble = self._opening
         return msgspec.structs.replace(
             status,
             busy=self._lanes.length(),
@@ -176,10 +176,13 @@ class ComputeAgent:
             self._take_up()
         except Exception as error:  # noqa: BLE001 - told with each heartbeat until it has passed
             self._open_attempts += 1
-            foreseen = isinstance(error, NacreError)
-            meant = error if foreseen else RemoteFailure("The hypervisor cannot be used.", detail=repr(error))
-            self._opening = fault_of(meant)
-            log.error("Not ready for servers: %s", self.trouble, exc_info=None if foreseen else error)
+            if isinstance(error, NacreError):
+                self._opening, unforeseen = fault_of(error), None
+            else:
+                detail = f"{type(error).__name__}: {error}"
+                meant = RemoteFailure("The hypervisor cannot be used.", detail=detail)
+                self._opening, unforeseen = fault_of(meant), error
+            log.error("Not ready for servers: %s", self.trouble, exc_info=unforeseen)
             return min(LONGEST_PAUSE_SECONDS, 2.0**self._open_attempts)
         self._opening = None
         return None

@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -44,17 +45,18 @@ def boots(emulator: str, accelerator: str) -> bool:
             "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
         ]  # fmt: skip
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=WATCHDOG_SECONDS,
-                check=False,
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-        except (subprocess.TimeoutExpired, OSError):
+        except OSError:
             return False
-    return done.returncode == SUCCESS
+        try:
+            return process.wait(WATCHDOG_SECONDS) == SUCCESS
+        except subprocess.TimeoutExpired:
+            process.kill()
+            with suppress(subprocess.TimeoutExpired):  # where KVM hangs, the kernel may not let go of it
+                process.wait(WATCHDOG_SECONDS)
+            return False
 
 
 def kvm_works(emulator: str, state_dir: Path, boot_id: str) -> bool:

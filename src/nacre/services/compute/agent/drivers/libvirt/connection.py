@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 6
 LONGEST_PAUSE_SECONDS = 30.0
 TRIES, PAUSE_SECONDS = 5, 0.2
+HOME_SECONDS = 10.0
 
 _loop_lock = threading.Lock()
 _loop: threading.Thread | None = None
@@ -96,9 +97,7 @@ class Connection:
         self._private, self._connected, self._changed = private, connected, changed
         self._lock = threading.Lock()
         self._connection: libvirt.virConnect | None = None
-        self._closing = False
-        self._bell, self._ring = -1, -1
-        self._keeper: threading.Thread | None = None
+        self._keeper: Keeper | None = None
 
     def open(self) -> None:
         """Start the daemons where they do not run, connect, and keep it so."""
@@ -107,8 +106,7 @@ class Connection:
             if self._connection is None:
                 self._connect()
             if self._keeper is None:
-                self._bell, self._ring = os.pipe()
-                self._keeper = threading.Thread(target=self._keep, name="libvirt-keeper", daemon=True)
+                self._keeper = Keeper(self._private, self._bring_back)
                 self._keeper.start()
 
     def get(self) -> "libvirt.virConnect":
@@ -119,19 +117,12 @@ class Connection:
         return connection
 
     def close(self) -> None:
-        """Let go.  The daemons go on."""
+        """Let go.  The daemons go on, and once this has returned nobody here starts one."""
         with self._lock:
-            if self._keeper is None:
-                return
-            self._closing = True
-            os.write(self._ring, b"x")
             keeper, self._keeper = self._keeper, None
-        keeper.join(10.0)
-        with self._lock:
-            os.close(self._bell)
-            os.close(self._ring)
             connection, self._connection = self._connection, None
-            self._closing = False
+        if keeper is not None:
+            keeper.send_home()
         if connection is not None:
             with suppress(libvirt.libvirtError):
                 connection.close()
@@ -153,28 +144,54 @@ class Connection:
                 self._connection = connection
                 return
 
-    def _keep(self) -> None:
-        pause: float | None = None
-        while not self._wait_for_trouble(pause):
+    def _bring_back(self, keeper: "Keeper") -> None:
+        """Start the daemons again and connect anew; nothing, for a keeper that was sent home."""
+        with self._lock:
+            if self._keeper is not keeper:
+                return
+            old, self._connection = self._connection, None
+        if old is not None:
+            log.warning("A daemon of libvirt ended; starting it again. Guests go on.")
+            with suppress(libvirt.libvirtError):
+                old.close()
+        try:
             with self._lock:
-                if self._closing:
+                if self._keeper is not keeper:  # somebody closed this while we let go of the old connection
                     return
-                old, self._connection = self._connection, None
-            if old is not None:
-                log.warning("A daemon of libvirt ended; starting it again. Guests go on.")
-                with suppress(libvirt.libvirtError):
-                    old.close()
-            try:
-                with self._lock:
-                    self._connect()
-                pause = None
-            except NacreError as error:
-                log.error("libvirt cannot be brought back: %s (%s)", error, error.detail)
-                pause = min(LONGEST_PAUSE_SECONDS, 2 * (pause or 0.5))
+                self._connect()
+        finally:
             self._changed()
 
+
+class Keeper(threading.Thread):
+    """Sleeps until one of the daemons ends, and has it brought back; tries for ever, until sent home."""
+
+    def __init__(self, private: PrivateLibvirt, bring_back: Callable[["Keeper"], None]) -> None:
+        super().__init__(name="libvirt-keeper", daemon=True)
+        self._private, self._bring_back = private, bring_back
+        self._bell, self._ring = os.pipe()
+
+    def send_home(self) -> None:
+        """End it, soon: it may be telling somebody of a change.  To be called once."""
+        os.close(self._ring)  # which the other end hears
+        if self is not threading.current_thread():
+            self.join(HOME_SECONDS)
+
+    def run(self) -> None:
+        pause: float | None = None
+        try:
+            while not self._wait_for_trouble(pause):
+                try:
+                    self._bring_back(self)
+                    pause = None
+                except (NacreError, OSError) as error:
+                    log.error("libvirt cannot be brought back: %s (%s)", error, getattr(error, "detail", ""))
+                    pause = min(LONGEST_PAUSE_SECONDS, 2 * (pause or 0.5))
+        finally:
+            os.close(self._bell)
+
     def _wait_for_trouble(self, pause: float | None) -> bool:
-        """Wait until a daemon ends (or, after a failure, for a pause); True when the keeper is to go home."""
+        """Wait until a daemon ends (or, after a failure, for a pause); True when it is time to go home."""
         descriptors = []
         for daemon in DAEMONS:
             pid = self._private.pid(daemon)
@@ -182,9 +199,12 @@ class Connection:
                 descriptors.append(os.pidfd_open(pid))  # type: ignore[arg-type]
         if len(descriptors) < len(DAEMONS) and pause is None:
             pause = 0.0  # one has ended already
+        poll = select.poll()  # select(2) knows no descriptors beyond 1023
+        for descriptor in (self._bell, *descriptors):
+            poll.register(descriptor, select.POLLIN)
         try:
-            ready, _, _ = select.select([self._bell, *descriptors], [], [], pause)
+            heard = poll.poll(None if pause is None else 1000 * pause)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        return self._bell in ready
+        return self._bell in dict(heard)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import libvirt
 
-from nacre.kernel.errors import NacreError, Unavailable
+from nacre.kernel.errors import Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Events, Observed
 from nacre.services.compute.agent.drivers.libvirt import measures
@@ -45,16 +45,6 @@ LIFECYCLE = {
     libvirt.VIR_DOMAIN_EVENT_SHUTDOWN: "shutting down",
     libvirt.VIR_DOMAIN_EVENT_CRASHED: "crashed",
 }
-
-
-class Deaf:
-    """Hears no events."""
-
-    def server_changed(self, server_id: str, reason: str = "") -> None:
-        pass
-
-    def host_changed(self) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -110,6 +100,7 @@ class LibvirtDriver(Driver):
             Servers(self.connection, self._disks, devices, host),
             Copies(self.connection, self._disks),
         )
+        self.private.hides_kvm = host.virt_type != "kvm"
         self.connection.open()
 
     def close(self) -> None:
@@ -125,18 +116,10 @@ class LibvirtDriver(Driver):
     def purge(self) -> None:
         """Remove every server of this host, end the daemons, and remove all that the driver ever wrote.
 
-        May be repeated, and works on a host whose daemons cannot be started any more.
+        May be repeated.  Asks no daemon for anything, so it works where they cannot be started any more.
         """
-        if self.private.guests():
-            try:
-                self.open(Deaf())
-                for server_id in self.inspect():
-                    self.remove(server_id)
-            except NacreError as error:
-                log.warning("Ending guests without libvirt: %s (%s)", error, error.detail)
         self.connection.close()
-        self.private.end_guests()
-        self.private.stop()
+        self.private.end_everything()
         for directory in (
             self.private.directory,
             self._disks.directory,

@@ -3,7 +3,9 @@ namespace.
 
 Called as a script, by path, and uses only the standard library, so that it starts fast::
 
-    python -I enclosure.py [--netns FILE] [--bind SOURCE TARGET]... -- PROGRAM [ARGUMENT]...
+    python -I enclosure.py [--netns FILE] [--bind SOURCE TARGET]... [--hide FILE BY]... -- PROGRAM [ARGUMENT]...
+
+A hidden file has another in its place that cannot be written to: no device, even for root.
 
 It enters the network namespace as ``nsenter --net`` does and not as ``ip netns exec``, which would put an
 empty /sys in place and hide the cgroups.  Later mounts of the machine appear within; mounts made here do
@@ -16,6 +18,8 @@ import os
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+MS_RDONLY = 0x1
+MS_REMOUNT = 0x20
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_SLAVE = 0x80000
@@ -49,17 +53,28 @@ def replace_directories(pairs: list[tuple[str, str]]) -> None:
         )
 
 
+def hide(pairs: list[tuple[str, str]]) -> None:
+    """Put files that can only be read in the place of others; in a mount namespace of our own by now."""
+    for target, source in pairs:
+        for flags in (MS_BIND, MS_BIND | MS_REMOUNT | MS_RDONLY):
+            _check(
+                _libc.mount(os.fsencode(source), os.fsencode(target), None, flags, None), f"hiding {target}"
+            )
+
+
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--netns")
     parser.add_argument("--bind", nargs=2, action="append", default=[], metavar=("SOURCE", "TARGET"))
+    parser.add_argument("--hide", nargs=2, action="append", default=[], metavar=("FILE", "BY"))
     parser.add_argument("program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
     if asked.netns:
         enter_network(asked.netns)
     replace_directories([(source, target) for source, target in asked.bind])
+    hide([(target, source) for target, source in asked.hide])
     os.execvp(asked.program, [asked.program, *asked.arguments])
 
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from nacre.kernel.errors import Unavailable
@@ -44,8 +45,10 @@ NAMES = {
     "/etc/passwd": f"{BUILT_FOR}:x:64055:64055::/nonexistent:/usr/sbin/nologin",
     "/etc/group": f"{BUILT_FOR}:x:64055:",
 }
+KVM = Path("/dev/kvm")
 DAEMONS = ("virtlogd", "libvirtd")  # in the order in which they must start
 START_SECONDS = 30.0
+END_SECONDS = 10.0
 SOCKET_PATH_LIMIT = 107  # sun_path
 
 
@@ -55,6 +58,8 @@ class PrivateLibvirt:
     def __init__(self, directory: Path, options: LibvirtOptions, boot_id: str) -> None:
         self.directory = directory
         self.socket = directory / "run" / "libvirt-sock"
+        self.hides_kvm = False
+        """Whether daemons that are started from now on find no KVM; it may hang where it does not work."""
         self._options = options
         self._boot_id = boot_id
 
@@ -73,7 +78,7 @@ class PrivateLibvirt:
         """End both daemons.  Guests that run go on, and are found again by the next start."""
         for daemon in reversed(DAEMONS):
             if (pid := self.pid(daemon)) is not None:
-                _end(pid, signal.SIGTERM)
+                _end(pid, signal.SIGTERM, signal.SIGKILL)
 
     def guests(self) -> dict[str, int]:
         """Return the guests that run here and their process ids, whether libvirtd runs or not."""
@@ -85,11 +90,33 @@ class PrivateLibvirt:
                     found[file.stem] = pid
         return found
 
-    def end_guests(self) -> None:
-        """Pull the plug of all guests; only for a host that is to be empty."""
-        for name, pid in self.guests().items():
-            _end(pid, signal.SIGKILL)
+    def end_everything(self) -> None:
+        """Pull the plug of all guests and daemons; only for a host that is to be empty.
+
+        Processes are found by the directories that they live in, not only by pid files: a daemon that is just
+        starting has written none yet, one that is just ending has removed its own, and whoever started it may
+        have been killed meanwhile.
+        """
+        known = [*self.directory.glob("run/qemu/server-*.pid"), *self.directory.glob("etc/qemu/server-*.xml")]
+        while found := {*self._residents(), *self.guests().values()}:
+            for pid in found:
+                if not _end(pid, signal.SIGKILL):
+                    raise Unavailable(f"Process {pid} cannot be ended; the kernel keeps it.")
+        for name in {file.stem for file in known}:
             cgroups.clear(name)
+
+    def _residents(self) -> Iterator[int]:
+        """Find the processes for which our directories are libvirt's, or are just being made so."""
+        try:
+            ours = (self.directory / "run").stat()
+        except FileNotFoundError:
+            return
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has just ended
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                entering = {os.fsencode(enclosure.__file__), os.fsencode(self.directory / "run")} <= {*words}
+                if entering or os.path.samestat(os.stat(f"{process}/root{PLACES['run']}"), ours):
+                    yield int(process.name)
 
     def pid(self, daemon: str) -> int | None:
         """Return the daemon's process id while it runs, and is ours rather than the machine's."""
@@ -173,6 +200,10 @@ class PrivateLibvirt:
         for target, line in NAMES.items():
             if (file := self._with_name(Path(target), line)) is not None:
                 command += ["--bind", str(file), target]
+        if self.hides_kvm and KVM.exists():
+            nothing = self.directory / "no-kvm"
+            nothing.touch()
+            command += ["--hide", str(KVM), str(nothing)]
         command += ["--", daemon, "--daemon", "--pid-file", f"{PLACES['run']}/{daemon}.pid"]
         command += ["--config", f"{PLACES['etc']}/{daemon}.conf"]
         output = self.directory / "log" / f"{daemon}.start"
@@ -219,16 +250,24 @@ class PrivateLibvirt:
         log.info("Started %s (pid %s) below %s", daemon, self.pid(daemon), self.directory)
 
 
-def _end(pid: int, how: signal.Signals) -> None:
-    """Send a signal and wait until the process has ended."""
-    with contextlib.suppress(ProcessLookupError):
+def _end(pid: int, *signals: signal.Signals) -> bool:
+    """Send a signal and wait until the process has ended, or else send the next; tell whether it has."""
+    try:
         descriptor = os.pidfd_open(pid)
-        try:
-            signal.pidfd_send_signal(descriptor, how)
-            if not select.select([descriptor], [], [], 10.0)[0]:
-                log.warning("Process %d does not end", pid)
-        finally:
-            os.close(descriptor)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        for number in signals:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, number)
+            if poll.poll(1000 * END_SECONDS):
+                return True
+            log.warning("Process %d does not end on %s", pid, number.name)
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def namespace_path(name: str) -> str:
