@@ -136,6 +136,13 @@ class UnsupportedMediaType(NacreError):
     message = "The media type of the request is not supported."
 
 
+class Unprocessable(NacreError):
+    """The request can be read, but contradicts an earlier one."""
+
+    status = 422
+    message = "The request cannot be processed."
+
+
 class OverQuota(NacreError):
     """The project has as much as its quota allows."""
 
@@ -194,7 +201,7 @@ BY_STATUS: dict[int, type[NacreError]] = {
     kind.status: kind
     for kind in (
         NacreError, BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, Conflict,
-        Gone, PreconditionFailed, TooLarge, UnsupportedMediaType, TooManyRequests, NotImplementedHere,
+        Gone, PreconditionFailed, TooLarge, UnsupportedMediaType, Unprocessable, TooManyRequests, NotImplementedHere,
         Unavailable,
     )
 }  # fmt: skip

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nacre.kernel import errors, events
+from nacre.kernel.attendance import Attendance
 from nacre.kernel.auth import Authenticator, CachingAuthenticator, Credentials, from_token_body
 from nacre.kernel.bus import Bus, BusOptions, Subscription, open_bus
 from nacre.kernel.catalog import Catalog
@@ -26,7 +29,8 @@ from nacre.kernel.client import Client, LocalClient, RemoteClient
 from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile, Options
 from nacre.kernel.context import Context
-from nacre.kernel.db import Database, prepare
+from nacre.kernel.db import Database, answers, prepare
+from nacre.kernel.db.kernel_tables import KERNEL_SCHEMA
 from nacre.kernel.db.migrations import revision_of
 from nacre.kernel.http.api import Api
 from nacre.kernel.http.app import Shell, listen
@@ -157,6 +161,7 @@ class Process:
         self._token_lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
         self._stop_hints: list[Callable[[], None]] = []
+        self._made_secrets: dict[str, bytes] = {}
         self.shell: Shell | None = None
         self.services: dict[str, Service] = {
             manifest.name: self._assemble(
@@ -164,6 +169,16 @@ class Process:
             )
             for manifest in manifests
         }
+        self.attendance = Attendance(
+            state / "db",
+            {
+                service.db: service.manifest.schema.revision
+                for service in self.services.values()
+                if service.manifest.schema is not None
+            },
+            self.clock,
+            tidy=(answers.sweep,),
+        )
         if IDENTITY in self.services or IDENTITY in self._elsewhere:
             return  # whose catalog knows all others
         for service in self.services.values():
@@ -200,9 +215,12 @@ class Process:
         for service in self.services.values():
             manifest = service.manifest
             if manifest.schema is not None:
+                prepare(service.db, KERNEL_SCHEMA)
                 prepare(service.db, manifest.schema)
-            if manifest.on_start:
-                manifest.on_start(service)
+        self.attendance.start()
+        for service in self.services.values():
+            if service.manifest.on_start:
+                service.manifest.on_start(service)
         for service in self.services.values():
             if service.manifest.rpc:
                 self._subscriptions.append(
@@ -294,6 +312,7 @@ class Process:
         if self._owns_bus:
             self.bus.close()
         self.pool.close()
+        self.attendance.stop()
         for service in self.services.values():
             service.db.close()
 
@@ -435,6 +454,18 @@ class Process:
             raise errors.Unavailable("The service user cannot log in.", detail=str(error)) from error
         expires_at = datetime.fromisoformat(reply.json()["token"]["expires_at"])
         return reply.headers["x-subject-token"], expires_at
+
+    def secret(self, purpose: str) -> bytes:
+        """Return a secret that all processes of this cloud can derive, and that no database holds."""
+        known = self._made_secrets.get(purpose)
+        if known is None:
+            if self.shared_key is not None:
+                known = self.shared_key.derive(purpose)
+            else:
+                password = self.service_user.password if self.service_user else ""
+                known = HKDF(SHA256(), 32, salt=b"nacre", info=purpose.encode()).derive(password.encode())
+            self._made_secrets[purpose] = known
+        return known
 
     def forget_service_token(self) -> None:
         """Drop the service user's token, after it was refused or its keys were changed."""

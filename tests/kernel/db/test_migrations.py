@@ -8,7 +8,15 @@ import pytest
 from sqlalchemy import MetaData, Table, inspect, select
 
 from nacre.kernel.db import Database, Id, Name, Schema, column, new_metadata, prepare
-from nacre.kernel.db.migrations import UnknownRevision, differences, draft, revision_of
+from nacre.kernel.db.migrations import (
+    UnknownRevision,
+    contract,
+    contractions,
+    differences,
+    draft,
+    expand,
+    revision_of,
+)
 
 FIRST = '''"""The tables of the first release; fresh databases get them as they are declared."""
 
@@ -18,6 +26,26 @@ down_revision = None
 
 def upgrade() -> None:
     """Nothing: whoever is at this revision has the tables."""
+'''
+
+EXPAND_AND_CONTRACT = '''"""Names become titles."""
+
+from alembic import op
+
+from nacre.kernel.db import Name, column
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("things") as things:
+        things.add_column(column("title", Name, null=True))
+
+
+def contract() -> None:
+    with op.batch_alter_table("things") as things:
+        things.drop_column("name")
 '''
 
 
@@ -57,8 +85,50 @@ def test_a_drafted_migration_brings_an_old_database_up_to_date(db, folder):
     row = db.read(lambda tx: tx.execute(select(new.tables["things"])).one())
     assert tuple(row) == ("a", "kept", None)
     prepare(db, newer)
+
+
+def test_older_programs_go_on_until_the_tables_are_contracted(db, folder):
+    older = Schema(things("name"), "0001", folder)
+    prepare(db, older)
+    newer = Schema(things("title"), "0003", folder)
+    (folder / "0002_title.py").write_text(EXPAND_AND_CONTRACT)
+    (folder / "0003_nothing.py").write_text(FIRST.replace("0001", "0003").replace("None\n", '"0002"\n', 1))
+    assert expand(db, newer) == [
+        "0002 Names become titles.",
+        "0003 The tables of the first release; fresh databases get them as they are declared.",
+    ]
+    assert expand(db, newer) == []
+    assert contractions(db, newer) == ["0002 Names become titles."]
+    prepare(db, older)
+    assert revision_of(db) == "0003"
+    db.run(lambda tx: tx.insert(older.metadata.tables["things"], {"id": "a", "name": "x"}))
+    db.run(lambda tx: tx.insert(newer.metadata.tables["things"], {"id": "b", "title": "y"}))
+    assert contract(db, newer) == ["0002 Names become titles."]
+    assert contract(db, newer) == contractions(db, newer) == []
+    assert differences(db, newer) == []
+    prepare(db, newer)
     with pytest.raises(UnknownRevision, match="newer"):
-        prepare(db, Schema(old, "0001", folder))
+        prepare(db, older)
+
+
+def test_a_fresh_database_is_contracted_already(db, folder):
+    (folder / "0002_title.py").write_text(EXPAND_AND_CONTRACT)
+    schema = Schema(things("title"), "0002", folder)
+    prepare(db, schema)
+    assert contractions(db, schema) == contract(db, schema) == []
+    with pytest.raises(UnknownRevision, match="newer"):
+        prepare(db, Schema(things("name"), "0001", folder))
+
+
+def test_two_schemas_share_a_database(db, folder):
+    service = Schema(things("name"), "0001", folder)
+    kernels = new_metadata()
+    Table("kernel_notes", kernels, column("id", Id, key=True))
+    kernel = Schema(kernels, version_table="kernel_revision")
+    for schema in (service, kernel):
+        prepare(db, schema)
+    for schema in (service, kernel):
+        assert differences(db, schema) == []
 
 
 def test_a_migration_that_fails_leaves_the_revision(db, folder):

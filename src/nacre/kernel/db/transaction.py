@@ -12,6 +12,7 @@ records (see `records.py`), never as rows that know a database.
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from nacre.kernel.db.database import Database
 
 T = TypeVar("T")
+#: Called in every transaction that writes, when its function has returned and before it is committed.
+witness: "ContextVar[Callable[[Transaction], None] | None]" = ContextVar("witness", default=None)
 #: Which rows: the primary key (a tuple when it has several columns) or a condition.
 Which = str | int | tuple[Any, ...] | ColumnElement[bool]
 
@@ -56,6 +59,9 @@ class Transaction:
         self.writes = writes
         self.afterwards: list[Callable[[], object]] = []
         self.committing = False
+        self.wrote = False
+        self.inserted: list[tuple[Table, Mapping[str, Any]]] | None = None
+        """Which rows were added; kept only where somebody bears witness."""
 
     def now(self) -> datetime:
         """Return the present moment by the service's clock."""
@@ -72,8 +78,10 @@ class Transaction:
 
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Run any statement of SQLAlchemy Core."""
-        if not self.writes and getattr(statement, "is_dml", False):
-            raise RuntimeError("db.read is for reading; use db.run to write")
+        if getattr(statement, "is_dml", False):
+            if not self.writes:
+                raise RuntimeError("db.read is for reading; use db.run to write")
+            self.wrote = True
         return self.connection.execute(statement, params)
 
     def one(
@@ -125,7 +133,10 @@ class Transaction:
 
         Raises Duplicate when the row is there already.
         """
-        result = self.execute(_insert_into(table), as_values(values))
+        row = as_values(values)
+        result = self.execute(_insert_into(table), row)
+        if self.inserted is not None:
+            self.inserted.append((table, row))
         if not _counts_keys(table) or result.inserted_primary_key is None:
             return None
         return result.inserted_primary_key[0]
@@ -134,16 +145,21 @@ class Transaction:
         """Add many rows at once, all with the same columns."""
         if values := [as_values(row) for row in rows]:
             self.execute(_insert_into(table), values)
+            if self.inserted is not None:
+                self.inserted += [(table, row) for row in values]
 
     def insert_if_absent(self, table: Table, values: object) -> bool:
         """Add a row unless one with the same unique values exists; tell whether it was added."""
+        row = as_values(values)
         try:
             with self.connection.begin_nested():
-                self.execute(_insert_into(table), as_values(values))
+                self.execute(_insert_into(table), row)
         except DBAPIError as error:
             if diagnose(error) is Trouble.DUPLICATE:
                 return False
             raise
+        if self.inserted is not None:
+            self.inserted.append((table, row))
         return True
 
     def update(self, table: Table, which: Which, values: Mapping[str, Any]) -> int:

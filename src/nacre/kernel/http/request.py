@@ -76,7 +76,7 @@ class Request:
     __slots__ = (
         "method", "path", "query_string", "_query", "headers", "base_url", "body", "chunks", "peer",
         "service", "api", "ctx", "version", "id", "authorised", "match", "too_large", "_visible",
-        "target", "answer_headers",
+        "target", "answer_headers", "arguments",
     )  # fmt: skip
 
     ctx: Context
@@ -103,6 +103,7 @@ class Request:
         self.authorised = self.too_large = False
         self.target: Any = None
         self.answer_headers: list[tuple[str, str]] = []
+        self.arguments: list[Any] = []
         self._query: dict[str, list[str]] | None = None
         self._visible: dict[tuple[Any, ...], bool] = {}
 

@@ -74,6 +74,13 @@ class Operation:
     arguments: tuple[tuple[str, str], ...]  # (kind, name) in the handler's order
     path_params: tuple[str, ...]
     load_params: tuple[str, ...]
+    creates: str | None = None
+    tell_again: Callable[..., Any] | None = None
+
+    @property
+    def answers_nothing(self) -> bool:
+        """Tell whether the handler never answers with a body."""
+        return inspect.signature(self.handler).return_annotation in (None, "None")
 
     def lives_in(self, version: Version | None) -> bool:
         """Tell whether a microversion has this operation."""
@@ -107,6 +114,8 @@ class Routes:
         until: str | None = None,
         stream: bool = False,
         resource: type[Resource] | None = None,
+        creates: str | None = None,
+        tell_again: Callable[..., Any] | None = None,
     ) -> Handler:
         """Register a handler; the decorators below do it in fewer words.
         policy    the rule that must hold, or an Access
@@ -118,6 +127,9 @@ class Routes:
         envelope  the key that the body's object is wrapped in ("": none); by default the resource's own
         bulk      a create may also send a list under the resource's plural; `body` is then a list
         action    the one key of a body that selects this operation among those of its path
+        creates   "table" or "table.column" with the ids of what a POST makes, where it is not the table that
+                  is named like the path's last part (see repeats.py)
+        tell_again  tell_again(req, ids) → the first answer once more, where it is not what a GET shows
         stream    the handler is async and reads `req.chunks()`; its body is never held in memory
         """
         resource, full = resource or self.resource, self.prefix + path
@@ -146,6 +158,8 @@ class Routes:
                 arguments=tuple((_kind_of(name, in_path), name) for name in names),
                 path_params=in_path,
                 load_params=tuple(name for name in in_path if name not in names) if load else (),
+                creates=creates,
+                tell_again=tell_again,
             )
         )
         return handler

@@ -14,6 +14,7 @@ from typing import Any
 from nacre.kernel import errors, log
 from nacre.kernel.http import microversion
 from nacre.kernel.http.faults import Titled
+from nacre.kernel.http.repeats import answer_repeats
 from nacre.kernel.http.request import Request, Response
 from nacre.kernel.http.routing import AUTHENTICATED, HANDLER_AUTHORISES, PUBLIC, Access, Operation
 from nacre.kernel.ids import is_uuid_like, new_request_id
@@ -118,8 +119,8 @@ def authenticate(req: Request, proceed: Proceed) -> Response:
     return proceed(req)
 
 
-def dispatch(req: Request, proceed: Proceed) -> Response:
-    """Pick the operation, and do what it declares in the order that the API declares."""
+def admit(req: Request, proceed: Proceed) -> Response:
+    """Pick the operation, and do what it declares before its handler, in the order that the API declares."""
     if req.match.failure is not None:
         raise req.match.failure
     operation, raw_body = pick_operation(req)
@@ -136,15 +137,21 @@ def dispatch(req: Request, proceed: Proceed) -> Response:
             body = read_body(req, operation, raw_body)
         elif stage == "body" and operation.action is not None:
             body = raw_body
-    arguments: list[Any] = []
     for kind, name in operation.arguments:
         if kind == "path":
-            arguments.append(values[name])
+            req.arguments.append(values[name])
         else:
-            arguments.append(req if kind == "req" else body if kind == "body" else loaded)
+            req.arguments.append(req if kind == "req" else body if kind == "body" else loaded)
+    return proceed(req)
+
+
+def perform(req: Request, proceed: Proceed) -> Response:
+    """Have the handler answer."""
+    operation = req.match.operation
+    assert operation is not None
     if operation.stream:
-        return Streaming(operation, arguments)
-    return finish(req, operation, operation.handler(*arguments))
+        return Streaming(operation, req.arguments)
+    return finish(req, operation, operation.handler(*req.arguments))
 
 
 def load(req: Request, operation: Operation, values: Mapping[str, str]) -> Any:
@@ -167,7 +174,9 @@ STACK: tuple[Layer, ...] = (
     refuse_large_bodies,
     negotiate_version,
     authenticate,
-    dispatch,
+    admit,
+    answer_repeats,  # after admission: a repetition too is authorised and checked, and the operation is known
+    perform,
 )
 
 
