@@ -232,7 +232,7 @@ def _tell_again(req: Request, known: KeptAnswer) -> Response:
             raise errors.Unavailable()
         if any(answer.status >= 400 for answer in shown):
             raise lost
-        response = _as_one(operation, [answer.json() for answer in shown])
+        response = _as_asked(req, operation, [answer.json() for answer in shown])
     elif operation.answers_nothing:
         response = Response(204 if operation.status == 200 else operation.status)
     else:
@@ -248,12 +248,11 @@ def _show(req: Request, made: str) -> Response:
     return req.service.handle(req.api, asked)
 
 
-def _as_one(operation: Operation, shown: list[Any]) -> Response:
+def _as_asked(req: Request, operation: Operation, shown: list[Any]) -> Response:
     """Put what was shown one by one into the form in which it was asked for: one thing, or a list."""
-    if len(shown) == 1:
-        return Response(operation.status, shown[0])
     resource = operation.resource
-    assert resource is not None
+    if resource is None or not operation.bulk or resource.keys not in req.json():
+        return Response(operation.status, shown[0])
     return Response(operation.status, {resource.keys: [each[resource.key] for each in shown]})
 
 
