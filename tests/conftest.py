@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from nacre.kernel.process import ServiceUser
+from nacre.kernel.process import Process, ServiceUser
 from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud, User
 
@@ -91,9 +91,14 @@ def make_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCloud]:
         *,
         config: Mapping[str, Any] | None = None,
         state: Path | None = None,
+        bare: bool = False,
         **options: Any,
     ) -> TestCloud:
         from nacre.services.identity.setup import set_up
+
+        def furnish(process: Process) -> None:
+            if not bare:
+                set_up(process, admin_password=ADMIN_PASSWORD, service_user=service_user)
 
         service_user = ServiceUser(name="nacre", password="the service user's password")
         sections = {**(config or {})}
@@ -103,7 +108,7 @@ def make_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCloud]:
             state or tmp_path_factory.mktemp("cloud"),
             config=sections,
             service_user=service_user,
-            prepare=lambda process: set_up(process, admin_password=ADMIN_PASSWORD, service_user=service_user),
+            prepare=furnish,
             **options,
         )
         started.append(cloud)

@@ -8,15 +8,16 @@ What an operator made or changed besides is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from nacre.kernel.db import Page
+from nacre.kernel.db import Duplicate, Page
 from nacre.kernel.ids import new_hex_id
 from nacre.services.identity.app.state import change, state_of
 from nacre.services.identity.app.users import DEFAULT_DOMAIN
-from nacre.services.identity.db import catalog, projects, role_assignments, roles, users
+from nacre.services.identity.db import catalog, projects, role_assignments, roles, tokens, users
 from nacre.services.identity.db.projects import NO_DOMAIN, Project
 from nacre.services.identity.db.role_assignments import SYSTEM_ID, Assignment
 from nacre.services.identity.db.roles import GLOBAL, Role
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 ROLES = ("admin", "manager", "member", "reader", "service")
 #: Each role implies the next weaker one.
 IMPLIED = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
+TRIES = 10
 INTERFACES = ("public", "internal", "admin")
 
 
@@ -71,7 +73,7 @@ def bootstrap(
     region: str = "RegionOne",
     catalog_services: Iterable[CatalogService] = (),
 ) -> None:
-    """Make what a new cloud needs, or bring it up to date.  May run at every start."""
+    """Make what a new cloud needs, or bring it up to date.  May run at every start, and in many processes at once."""
     ctx = service.background_context()
     accounts = (
         Account(
@@ -81,11 +83,22 @@ def bootstrap(
             name=service_user, password=service_password, project=service_project, roles=("admin", "service")
         ),
     )
+    announced = tuple(catalog_services)
+    for _ in range(TRIES):
+        with suppress(Duplicate):  # another process made the same at the same moment: look what is left to do
+            _make_all(ctx, accounts, region, announced)
+            return
+    _make_all(ctx, accounts, region, announced)
+
+
+def _make_all(
+    ctx: Context, accounts: tuple[Account, ...], region: str, announced: tuple[CatalogService, ...]
+) -> None:
     hashes = {account.name: _hash_if_changed(ctx, account) for account in accounts}
     change(ctx, _make_roles)
     for account in accounts:
         change(ctx, _make_account, account, hashes[account.name])
-    change(ctx, _make_catalog, region, tuple(catalog_services))
+    change(ctx, _make_catalog, region, announced)
 
 
 def _hash_if_changed(ctx: Context, account: Account) -> str | None:
@@ -159,6 +172,7 @@ def _user(tx: Transaction, name: str, password_hash: str | None) -> User:
 
 
 def _make_catalog(tx: Transaction, region: str, announced: tuple[CatalogService, ...]) -> None:
+    tokens.advance(tx)  # first, for it makes processes that start together take turns: names are not unique
     if catalog.find_region(tx, region) is None:
         catalog.insert_region(tx, catalog.Region(region, None, "", {}))
     for each in announced:
