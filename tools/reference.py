@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 
 from nacre.cloud.agent import AgentSection
+from nacre.cloud.deploy.plan import DeploySection
 from nacre.cloud.policies import PolicySection
 from nacre.cloud.serve import Elsewhere
 from nacre.cloud.settings import CloudSection
@@ -75,6 +76,7 @@ def sections() -> list[Section]:
             "bus", BusOptions, "How processes reach each other through a broker; within one process without."
         ),
         Section("elsewhere", Elsewhere, "For `nacre serve`: the services that other processes serve."),
+        Section("deploy", DeploySection, "For `nacre deploy`: a cloud of several machines."),
         *(
             Section(
                 manifest.name,

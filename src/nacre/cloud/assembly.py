@@ -27,6 +27,12 @@ READY_SECONDS = 30.0
 class Agent(Protocol):
     """A program on a host."""
 
+    host: str
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not ready for work, as far as it is known; nothing when it is."""
+
     def start(self) -> None: ...
 
     def stop(self, timeout_seconds: float = ...) -> None: ...
@@ -87,6 +93,10 @@ class Cloud:
             raise Unavailable("The APIs do not answer.", detail=str(self.failure or "no reason known"))
         for agent in self.agents:
             agent.start()
+
+    def troubles(self) -> list[str]:
+        """Say of each agent of this machine that is not ready for work why."""
+        return [f"{agent.host}: {agent.trouble}" for agent in self.agents if agent.trouble]
 
     def stop(self) -> None:
         """Stop agents and services; servers and packets go on."""

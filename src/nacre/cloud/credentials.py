@@ -14,6 +14,19 @@ def write(state: StateDirectory, settings: Settings, secrets: Secrets, auth_url:
     """Write clouds.yaml, openrc and openrc-admin; again at every start, since addresses may change."""
     demo = _auth(auth_url, "demo", secrets.demo_password, "demo")
     admin = _auth(auth_url, "admin", secrets.admin_password, "admin")
+    _write_clouds(state, settings, {"nacre": demo, "nacre-admin": admin})
+    write_private(state.root / "openrc", _openrc(demo, settings))
+    write_private(state.root / "openrc-admin", _openrc(admin, settings))
+
+
+def write_admin(state: StateDirectory, settings: Settings, secrets: Secrets, auth_url: str) -> None:
+    """Write them for a cloud that has no demo user."""
+    admin = _auth(auth_url, "admin", secrets.admin_password, "admin")
+    _write_clouds(state, settings, {"nacre-admin": admin})
+    write_private(state.root / "openrc-admin", _openrc(admin, settings))
+
+
+def _write_clouds(state: StateDirectory, settings: Settings, auths: dict[str, dict[str, str]]) -> None:
     clouds = {
         name: {
             "auth": auth,
@@ -21,11 +34,9 @@ def write(state: StateDirectory, settings: Settings, secrets: Secrets, auth_url:
             "identity_api_version": 3,
             "interface": "public",
         }
-        for name, auth in (("nacre", demo), ("nacre-admin", admin))
+        for name, auth in auths.items()
     }
     write_private(state.root / "clouds.yaml", yaml.safe_dump({"clouds": clouds}, sort_keys=False))
-    write_private(state.root / "openrc", _openrc(demo, settings))
-    write_private(state.root / "openrc-admin", _openrc(admin, settings))
 
 
 def _auth(auth_url: str, user: str, password: str, project: str) -> dict[str, str]:

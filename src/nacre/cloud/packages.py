@@ -9,6 +9,7 @@ dnsmasq, libvirtd or PostgreSQL, with its own configuration, where it needs one.
 """
 
 import contextlib
+import fcntl
 import importlib
 import importlib.util
 import os
@@ -56,6 +57,7 @@ TESTS = (
     "haproxy",
 )
 
+LOCK = Path("/run/nacre-apt.lock")
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_MARK = "#!/bin/sh\n# May be deleted: nacre starts no daemons while it installs packages in process"
 
@@ -95,7 +97,7 @@ def install(packages: Iterable[str], progress: Progress) -> None:
     if reason:
         raise CannotInstall(f"Missing packages: {' '.join(wanted)}; {reason}.")
     progress(f"installing Debian packages: {' '.join(wanted)}")
-    with no_daemons_started():
+    with _one_at_a_time(), no_daemons_started():
         result = _apt_get("install", *wanted)
         if result.returncode:  # the lists may be absent or too old
             _apt_get("update")
@@ -114,10 +116,11 @@ def unpack(package: str, folder: str, directory: Path) -> None:
     if shutil.which("apt-get") is None:
         raise CannotInstall(f"Could not fetch the package {package}: there is no apt-get on this machine.")
     with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as work:
-        done = _apt_get("download", package, folder=Path(work))
-        if done.returncode:  # the lists may be absent or too old
-            _apt_get("update")
+        with _one_at_a_time():
             done = _apt_get("download", package, folder=Path(work))
+            if done.returncode:  # the lists may be absent or too old
+                _apt_get("update")
+                done = _apt_get("download", package, folder=Path(work))
         for archive in Path(work).glob("*.deb"):
             done = subprocess.run(
                 ["dpkg-deb", "--extract", archive, work], capture_output=True, text=True, check=False
@@ -129,10 +132,22 @@ def unpack(package: str, folder: str, directory: Path) -> None:
         unpacked.replace(directory)
 
 
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait while another nacre uses apt: it may be rewriting the lists, or be keeping daemons from starting."""
+    if os.geteuid() != 0:  # then lists can only be read
+        yield
+        return
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _apt_get(verb: str, *packages: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [
         *("apt-get", "--quiet", "--yes", "--no-install-recommends"),
         *("--option", "DPkg::Lock::Timeout=600", "--option", "Dpkg::Options::=--force-confold"),
+        *("--option", "Acquire::Retries=3"),
         *(verb, *packages),
     ]
     environment = os.environ | {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from nacre.services import NAMES
 
-OF_THE_CLOUD = ("cloud", "policy", "process", "bus", "agent", "database", "elsewhere")
+OF_THE_CLOUD = ("cloud", "policy", "process", "bus", "agent", "database", "elsewhere", "deploy")
 OF_AGENTS = ("compute_agent", "libvirt", "simulated_compute", "network_agent", "linux")
 
 KNOWN = (*OF_THE_CLOUD, *NAMES, *OF_AGENTS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import platform
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -150,9 +151,25 @@ def _free_network(mode: Mode) -> str:
     taken = _routed_networks()
     for candidate in EXTERNAL_CANDIDATES:
         network = ipaddress.ip_network(candidate)
-        if not any(network.overlaps(other) for other in taken):
+        if not any(network.overlaps(other) for other in taken) and _claim(candidate):
             return candidate
     raise ConfigError("No network is free for floating IPs; set [cloud] external_cidr.")
+
+
+def _claim(cidr: str) -> bool:
+    """Take a network for this process's life, in which its route is made; False if another cloud has it.
+
+    Clouds that start at the same time on the same machine would choose the same one.  The claim is a name of
+    a socket: only one process at a time can have it, and it is gone with the process.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0nacre external network {cidr}")
+    except OSError:
+        claim.close()
+        return False
+    claim.detach()
+    return True
 
 
 def _routed_networks() -> list[ipaddress.IPv4Network]:

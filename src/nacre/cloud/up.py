@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,8 +22,11 @@ from nacre.cloud.terminal import Terminal
 from nacre.kernel import log
 from nacre.kernel.errors import Conflict, NacreError, Unavailable
 
+if TYPE_CHECKING:
+    from nacre.cloud.assembly import Cloud
+
 LONGEST_START_SECONDS = 1800.0
-HOSTS_SECONDS = 120.0
+HOSTS_SECONDS = 300.0  # on a machine with much else to do; a human reads why by then
 
 
 class CannotStart(NacreError):
@@ -67,7 +71,7 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
         if not state.furnished.exists():
             _furnish(cloud.auth_url, settled, state, terminal)
             state.furnished.touch()
-        _wait_for_hosts(cloud.auth_url, state, len(cloud.hosts))
+        _wait_for_hosts(cloud, state, finished)
         state.note_running(msgspec.structs.replace(running, ready=True))
         _say_how_to_use(terminal, state, settled, cloud.auth_url)
         while not finished.wait(1.0):
@@ -123,19 +127,26 @@ def _furnish(auth_url: str, settled: Settings, state: StateDirectory, terminal: 
     first_start.furnish(admin, demo, settled, state, image, terminal.note)
 
 
-def _wait_for_hosts(auth_url: str, state: StateDirectory, wanted: int) -> None:
-    """Wait until the scheduler knows the hosts; a hypervisor takes a few seconds to start."""
-    admin = CloudClient(auth_url, "admin", state.secrets().admin_password, "admin")
+def _wait_for_hosts(cloud: Cloud, state: StateDirectory, finished: threading.Event) -> None:
+    """Wait until this machine's agents work and the scheduler knows its hosts; a hypervisor takes seconds."""
+    admin = CloudClient(cloud.auth_url, "admin", state.secrets().admin_password, "admin")
+    in_the_way: list[str] = []
+
+    def look() -> bool:
+        if cloud.failure is not None:
+            raise CannotStart("The cloud stopped by itself.", detail=str(cloud.failure))
+        known = len(admin.get("placement", "/resource_providers")["resource_providers"])
+        unknown = f"the scheduler knows {known} of {len(cloud.hosts)} hosts"
+        in_the_way[:] = [*cloud.troubles(), *([unknown] if known < len(cloud.hosts) else [])]
+        return not in_the_way or finished.is_set()
+
     try:
-        admin.wait(
-            lambda: admin.get("placement", "/resource_providers")["resource_providers"],
-            lambda providers: len(providers) >= wanted,
-            seconds=HOSTS_SECONDS,
-        )
-    except Unavailable:
+        admin.wait(look, bool, seconds=HOSTS_SECONDS)
+    except Unavailable as error:
         raise CannotStart(
-            f"No host was ready for servers within {HOSTS_SECONDS:.0f} seconds.",
-            detail=f"Why is in {state.log}.",
+            f"Not ready for servers after {HOSTS_SECONDS:.0f} seconds:\n  "
+            + "\n  ".join(in_the_way or [error.message]),
+            detail=f"More is in {state.log}.",
         ) from None
 
 

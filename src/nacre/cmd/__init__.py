@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from nacre.cmd import agent, demo, down, image, look, serve, status, test, up
+from nacre.cmd import agent, demo, deploy, down, image, look, serve, status, test, up
 from nacre.kernel.config import ConfigError
 from nacre.kernel.errors import NacreError
 
@@ -32,6 +32,7 @@ for command in (
     look.look,
     serve.serve,
     agent.agent,
+    deploy.deploy,
     image.image,
     test.test,
 ):

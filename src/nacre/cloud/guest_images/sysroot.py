@@ -69,6 +69,7 @@ class Archive:
                 "Dir::Cache": directory,
                 "Dir::Cache::Archives": directory / "archives",
                 "Debug::NoLocking": "1",
+                "Acquire::Retries": "3",
                 "APT::Sandbox::User": user,  # apt's own user cannot reach a directory in someone's home
             }.items()
         ]

@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -44,6 +44,14 @@ class Server:
         with self._engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         return self._url.format(name=name)
+
+    def new_cloud(self, services: Iterable[str]) -> str:
+        """Create an empty database for each service, and return their URL with `{service}` in it."""
+        prefix = f"cloud_{os.getpid()}_{next(self._numbers)}_"
+        with self._engine.connect() as connection:
+            for service in services:
+                connection.execute(text(f"CREATE DATABASE {prefix}{service}"))
+        return self._url.format(name=prefix + "{service}")
 
     def wait(self) -> None:
         """Return when the server answers."""
@@ -85,7 +93,7 @@ def postgresql_server() -> Iterator[Server]:
         # C.UTF-8 would sort as we want by itself; take a locale that does not, where there is one.
         initdb += ["--no-sync", "--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=directory)
-        settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60"]
+        settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300"]
         command = [str(programs / "postgres"), "-D", data, "-k", str(directory), "-h", ""]
         for setting in settings:
             command += ["-c", setting]
