@@ -6,11 +6,12 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 
 import yaml
+
+from nacre.kernel.testing.daemons import free_ports
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "nacre" / "venvs"
 CLIENTS = ("python-openstackclient==10.5.0", "osc-placement==4.9.1")
@@ -39,9 +40,7 @@ def client_environment():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def nacre(*arguments, **options):

@@ -75,8 +75,8 @@ class Pinging:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def count(self):
-        """Stop; return how many were sent, and how many were lost."""
-        self._process.send_signal(2)  # ping sums up when interrupted
+        """Stop; return how many were answered, and how many before the last answered one were not."""
+        self._process.send_signal(2)  # ping ends in order when interrupted
         said = self._process.communicate(timeout=SSH_SECONDS)[0]
-        sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", said).groups())
-        return sent, sent - received
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", said)}
+        return len(answered), max(answered, default=0) - len(answered)

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+LOWEST_PORT = 10240  # of those that tests use: above what services of the machine usually have
 
 
 @contextmanager
@@ -60,15 +63,39 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Return ports of the loopback that nobody uses, and that no other test is given while this process lives.
+
+    They are below those that the kernel hands out by itself: such a port can be the near end of anybody's
+    connection by the time that a daemon wants it.
+    """
+    first_by_itself = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(LOWEST_PORT, max(first_by_itself, LOWEST_PORT + 1000))
+        if _claim(port) and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _claim(port: int) -> bool:
+    """Take a port for this process, by a name that only one process at a time can have."""
+    claim = socket.socket(socket.AF_UNIX)
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+        claim.bind(f"\0nacre test port {port}")
+    except OSError:
+        claim.close()
+        return False
+    claim.detach()  # open as long as the process lives
+    return True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _account_exists(name: str) -> bool:

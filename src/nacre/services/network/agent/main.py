@@ -87,6 +87,11 @@ class NetworkAgent:
         self.driver.stop()
 
     @property
+    def trouble(self) -> str:
+        """Say why nothing is wired here yet; nothing once the control plane has said what should be."""
+        return "" if self._confirmed else "the control plane has not said yet which networks are here"
+
+    @property
     def errors(self) -> list[str]:
         """Say what could not be made so."""
         return [f"{kind} {row_id}: {text}" for (kind, row_id), text in self._applier.errors.items()]
