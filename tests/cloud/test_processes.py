@@ -114,7 +114,7 @@ def admin(control: Machine) -> CloudClient:
 @pytest.fixture(scope="module")
 def other(make_machine: Callable[..., Machine], broker: Broker, admin: CloudClient) -> Machine:
     """Another machine, whose agents have that host's account on the broker."""
-    machine = make_machine(broker.url_of(HOST), cloud={"host": HOST})
+    machine = make_machine(broker.host_url(HOST), cloud={"host": HOST})
     for kind in ("network", "compute"):
         start_agent(machine, kind)
     admin.wait(

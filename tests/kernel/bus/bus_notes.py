@@ -26,6 +26,20 @@ SAY = Method("say", Note, Echo)
 NOTE: Method[Note, None] = Method("note", Note)
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host says of itself."""
+
+    host: str
+    text: str
+
+
+REPORT = Method("report", Report, Echo, speaks_for=lambda report: report.host)
+
+
+def echo_report(report: Report) -> Echo:
+    return Echo(text=report.text.upper())
+
+
 def echo(note: Note) -> Echo:
     return Echo(text=note.text.upper())
 
@@ -37,7 +51,7 @@ class Heard:
         self.texts: list[str] = []
         self._changed = threading.Condition()
 
-    def __call__(self, note: Note) -> None:
+    def __call__(self, note: "Note | Report") -> None:
         with self._changed:
             self.texts.append(note.text)
             self._changed.notify_all()

@@ -9,10 +9,10 @@ from typing import Any
 import aiormq
 import pytest
 from aiormq.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelAccessRefused
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 from pamqp.commands import Basic
 
-from kernel.bus.bus_notes import NOTE, PATIENCE, SAY, Echo, Heard, Note, echo
+from kernel.bus.bus_notes import NOTE, PATIENCE, REPORT, SAY, Echo, Heard, Note, Report, echo, echo_report
 from nacre.kernel import errors
 from nacre.kernel.bus.amqp import AmqpBus
 from nacre.kernel.bus.amqp_names import Names, host_permissions, new_address, queue_arguments
@@ -34,7 +34,7 @@ def control_plane(make_amqp_bus: MakeAmqpBus) -> AmqpBus:
 @pytest.fixture
 def host_buses(make_amqp_bus: MakeAmqpBus, broker: Broker, control_plane: AmqpBus) -> list[AmqpBus]:
     """The buses of two hosts, each with its own account."""
-    return [make_amqp_bus(realm=HOSTS_REALM, name=host, url=broker.url_of(host)) for host in HOSTS]
+    return [make_amqp_bus(realm=HOSTS_REALM, name=host, url=broker.host_url(host)) for host in HOSTS]
 
 
 def test_a_host_serves_its_topics_and_speaks_with_the_control_plane(
@@ -42,13 +42,13 @@ def test_a_host_serves_its_topics_and_speaks_with_the_control_plane(
 ) -> None:
     one, two = host_buses
     heard, told = Heard(), Heard()
-    control_plane.serve("compute", {SAY: echo, NOTE: heard})
+    control_plane.serve("compute", {REPORT: lambda report: heard(report) or Echo(text="heard")})
     one.serve(f"compute.{ONE}", {SAY: echo, NOTE: told})
     one.serve(f"network.{ONE}", {SAY: echo})
     two.serve(f"compute.{TWO}", {SAY: echo})
-    assert one.call("compute", SAY, Note(text="a"), PATIENCE) == Echo(text="A")
-    one.cast("compute", NOTE, Note(text="report"))
-    assert heard.wait_for(1) == ["report"]
+    assert one.call("compute", REPORT, Report(host=ONE, text="a"), PATIENCE) == Echo(text="heard")
+    one.cast("compute", REPORT, Report(host=ONE, text="b"))
+    assert heard.wait_for(2) == ["a", "b"]
     for topic in (f"compute.{ONE}", f"network.{ONE}", f"compute.{TWO}"):
         assert control_plane.call(topic, SAY, Note(text="a"), PATIENCE) == Echo(text="A")
     control_plane.cast(f"compute.{ONE}", NOTE, Note(text="wake"))
@@ -69,16 +69,61 @@ def test_a_host_cannot_speak_to_another(host_buses: list[AmqpBus], control_plane
     one, two = host_buses
     heard = Heard()
     two.serve(f"compute.{TWO}", {NOTE: heard})
-    control_plane.serve("compute", {SAY: echo})
+    control_plane.serve("compute", {REPORT: echo_report})
     with pytest.raises(errors.Unavailable) as caught:
         one.call(f"compute.{TWO}", NOTE, Note(text="bad"), PATIENCE)
     assert "ACCESS_REFUSED" in str(caught.value.detail)
     one.cast(f"compute.{TWO}", NOTE, Note(text="bad"))
     one.fanout(f"compute.{TWO}", NOTE, Note(text="bad"))
     # It goes on with what it may do, and the other host has heard nothing but the control plane.
-    assert one.call("compute", SAY, Note(text="a"), PATIENCE) == Echo(text="A")
+    assert one.call("compute", REPORT, Report(host=ONE, text="a"), PATIENCE) == Echo(text="A")
     control_plane.call(f"compute.{TWO}", NOTE, Note(text="good"), PATIENCE)
     assert heard.texts == ["good"]
+
+
+def test_a_host_does_not_speak_for_another(host_buses: list[AmqpBus], control_plane: AmqpBus) -> None:
+    one, heard = host_buses[0], Heard()
+    control_plane.serve("compute", {REPORT: lambda report: heard(report) or Echo(text="heard")})
+    with pytest.raises(errors.Forbidden):
+        one.call("compute", REPORT, Report(host=TWO, text="lie"), PATIENCE)
+    one.cast("compute", REPORT, Report(host=TWO, text="lie"))
+    one.call("compute", REPORT, Report(host=ONE, text="truth"), PATIENCE)
+    control_plane.call("compute", REPORT, Report(host=TWO, text="said by the control plane"), PATIENCE)
+    assert heard.texts == ["truth", "said by the control plane"]
+
+
+def test_a_host_cannot_ask_what_is_not_for_hosts(host_buses: list[AmqpBus], control_plane: AmqpBus) -> None:
+    control_plane.serve("compute", {SAY: echo})
+    with pytest.raises(errors.Forbidden):
+        host_buses[0].call("compute", SAY, Note(text="a"), PATIENCE)
+
+
+@pytest.mark.parametrize("sender", [None, "nacre", NAMES.host_account(TWO)])
+def test_a_host_cannot_hide_who_it_is(sender: str | None, broker: Broker, control_plane: AmqpBus) -> None:
+    """Without a name nobody listens; with another's the broker refuses."""
+    heard = Heard()
+    control_plane.serve(
+        "compute", {REPORT: lambda report: heard(report) or Echo(text="heard")}, concurrency=1
+    )
+
+    async def try_it() -> None:
+        connection: AbstractConnection = await aiormq.connect(broker.host_url(ONE))
+        channel = await connection.channel(publisher_confirms=True)
+        await channel.basic_publish(
+            encode_request(REPORT, Report(host=TWO, text="lie")),
+            exchange=NAMES.calls,
+            routing_key="compute",
+            properties=Basic.Properties(user_id=sender),
+        )
+        await connection.close()
+
+    if sender is None:
+        asyncio.run(try_it())
+    else:
+        with pytest.raises(ChannelPreconditionFailed):
+            asyncio.run(try_it())
+    control_plane.call("compute", REPORT, Report(host=TWO, text="truth"), PATIENCE)
+    assert heard.texts == ["truth"]
 
 
 Attempt = Callable[[AbstractChannel], Awaitable[object]]
@@ -128,7 +173,7 @@ def test_a_host_cannot(
         bus.serve(f"compute.{host}", {SAY: echo})
 
     async def try_it() -> None:
-        connection: AbstractConnection = await aiormq.connect(broker.url_of(ONE))
+        connection: AbstractConnection = await aiormq.connect(broker.host_url(ONE))
         try:
             await FORBIDDEN[attempt](await connection.channel())
         finally:
@@ -181,7 +226,7 @@ def test_a_host_does_not_reach_another_by_copies(
     one, heard = host_buses[1], Heard()
     control_plane.serve("compute", {NOTE: Heard()})
     one.serve(OTHERS_TOPIC, {NOTE: heard}, concurrency=1)
-    asyncio.run(send(broker.url_of(ONE), header))
+    asyncio.run(send(broker.host_url(ONE), header))
     control_plane.call(OTHERS_TOPIC, NOTE, Note(text="good"), PATIENCE)
     assert heard.texts == ["good"]
     assert f"{OTHERS_TOPIC} drops what was sent to" in caplog.text

@@ -23,6 +23,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import uvloop
 from aiormq import Channel
@@ -53,6 +54,9 @@ TOLD_FOR_SECONDS = 60.0
 
 #: How often what waits is looked at.
 TICK_SECONDS = 1.0
+
+#: As whom a URL without an account logs in (AMQP's usual default, which RabbitMQ lets in from its own machine).
+DEFAULT_ACCOUNT = "guest"
 
 
 class AmqpSubscription:
@@ -95,6 +99,7 @@ class AmqpBus:
         self._open = True
         self._made_at = time.monotonic()
         urls = options.urls()
+        self._account = unquote(urlsplit(urls[0]).username or DEFAULT_ACCOUNT)
         check_name(name)
         self._loop = loop or uvloop.new_event_loop()
         self._thread: threading.Thread | None = None
@@ -145,6 +150,7 @@ class AmqpBus:
             routing_key=topic,
             body=envelope.encode_request(method, message),
             expires_at=time.monotonic() + TOLD_FOR_SECONDS,
+            sender=self._account,
             refused=partial(_dropped, topic, method),
         )
         self._on_loop(self._outbox.post, letter)
@@ -227,7 +233,7 @@ class AmqpBus:
     async def _begin(self, urls: list[str], name: str) -> None:
         options = self._options
         self._outbox, self._outside = Outbox(QUEUE_LIMIT), Outbox(QUEUE_LIMIT)
-        self._calls = Calls(self._names, name)
+        self._calls = Calls(self._names, name, self._account)
         self._mailbox: Channel | None = None
         self._exchanges: set[str] = set()  # those of the outside that were needed so far
         self._link = Link(urls, tls=options.tls(), name=name, heartbeat_seconds=options.heartbeat_seconds)

@@ -57,8 +57,8 @@ class Call:
 class Calls:
     """All calls of this process that wait."""
 
-    def __init__(self, names: Names, name: str) -> None:
-        self._names, self._name = names, name
+    def __init__(self, names: Names, name: str, account: str) -> None:
+        self._names, self._account = names, account
         self._waiting: dict[str, Call] = {}
         self._opened_at = float("inf")  # when the present mailbox began
         self._doubt_from: float | None = None
@@ -77,6 +77,7 @@ class Calls:
             body=call.body,
             correlation_id=call.id,
             reply_to=self.address,
+            sender=self._account,
             expires_at=call.expires_at,
             patient_until=call.asked_at + patience_seconds,
             confirmed=confirmed,

@@ -74,6 +74,15 @@ class Names:
         """Make up a name for the queue of one server."""
         return f"{self.realm}.{check_name(topic)}:@{secrets.token_hex(8)}"
 
+    def host_account(self, host: str) -> str:
+        """Name the broker's account of a host's agents."""
+        return f"{self.realm}.host.{check_name(host)}"
+
+    def host_of(self, account: str) -> str | None:
+        """Return the host whose account that is; None for those that may speak for anybody."""
+        prefix = f"{self.realm}.host."
+        return account.removeprefix(prefix) if account.startswith(prefix) else None
+
     def reply_queue(self, address: str) -> str:
         """Name the queue of a reply address."""
         return f"{self.realm}:reply.{address}"

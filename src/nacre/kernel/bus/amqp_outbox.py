@@ -41,6 +41,7 @@ class Letter:
 
     expires_at   monotonic: when it is of no use any more; the broker drops it then, too, unless it `stays`
     patient_until   monotonic: how long it may wait for a connection
+    sender       the account that sends it; the broker checks that, and refuses a name that is not ours
     confirmed    called when the broker has it
     refused      called with the reason when the broker does not have it and never will
     """
@@ -52,6 +53,7 @@ class Letter:
     patient_until: float = float("inf")
     correlation_id: str | None = None
     reply_to: str | None = None
+    sender: str | None = None
     persistent: bool = True
     stays: bool = False
     confirmed: Callable[[], object] = _ignore
@@ -70,6 +72,7 @@ class Letter:
             delivery_mode=2 if self.persistent else 1,
             correlation_id=self.correlation_id,
             reply_to=self.reply_to,
+            user_id=self.sender,
             expiration=expiration,
         )
 

@@ -7,7 +7,8 @@ messages at a time as the server handles at a time, so none waits here while ano
 
 A broker checks whether an account may send to the exchange and the key that a message names, but (RabbitMQ
 before 4) not the further keys that its headers CC and BCC may name.  So a server takes only what was sent
-to itself by name.
+to itself by name.  And it takes only messages whose sender the broker vouches for (the property user-id), so
+that a host speaks for itself alone: see `Method.speaks_for`.
 """
 
 import asyncio
@@ -95,6 +96,10 @@ class BrokerServer:
             await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
             return
         properties = message.header.properties
+        if not properties.user_id:  # all of ours say who they are, and the broker sees to it that it is true
+            log.warning("%s drops a message without a sender", self.server.topic)
+            await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
+            return
         expires_at = float("inf")
         if properties.reply_to and properties.expiration:
             # The broker has dropped what grew too old there; this bounds what may wait for a thread here.
@@ -102,6 +107,7 @@ class BrokerServer:
         delivery = Delivery(
             message.body,
             awaited=bool(properties.reply_to),
+            host=self._names.host_of(properties.user_id),
             done=partial(self._done, message),
             expires_at=expires_at,
         )

@@ -93,8 +93,8 @@ def decode_answer(topic: str, method: Method[Any, Reply], frame: bytes) -> Reply
         ) from error
 
 
-def handle(topic: str, handlers: ByName, frame: bytes, *, awaited: bool) -> bytes:
-    """Run the handler that a request asks for and return the encoded answer.
+def handle(topic: str, handlers: ByName, frame: bytes, *, awaited: bool, host: str | None = None) -> bytes:
+    """Run the handler that a request asks for and return the encoded answer; `host` is who sent it, if a host did.
 
     Never raises.  A refusal is part of the answer, and logged if nobody awaits one; a bug is logged
     here and becomes a `RemoteFailure`.
@@ -106,7 +106,10 @@ def handle(topic: str, handlers: ByName, frame: bytes, *, awaited: bool) -> byte
         name = request.method
         token = current_request_id.set(request.request_id)
         method, function = _pick(topic, handlers, name)
-        reply = function(method.message_decoder.decode(request.body))
+        message = method.message_decoder.decode(request.body)
+        if host is not None:
+            _check_host(method, message, host)
+        reply = function(message)
         return _encode(Answer(body=msgspec.Raw(_encode(reply))))
     except errors.NacreError as error:
         if not awaited:
@@ -128,6 +131,17 @@ def _pick(topic: str, handlers: ByName, name: str) -> tuple[Method[Any, Any], Ca
             "Another part of the cloud is too old or too new for this request.",
             detail=f"{topic} has no method {name}",
         ) from None
+
+
+def _check_host(method: Method[Any, Any], message: Any, host: str) -> None:
+    """Raise Forbidden where a host asks what is not for hosts, or in the name of another."""
+    named = method.speaks_for(message) if method.speaks_for is not None else None
+    if named != host:
+        about = f"for {named}" if named is not None else "at all"
+        raise errors.Forbidden(
+            "A host may speak for itself only.",
+            detail=f"the account of host {host} may not say {method.name} {about}",
+        )
 
 
 def _remote_failure(topic: str, name: str, error: Exception) -> errors.NacreError:

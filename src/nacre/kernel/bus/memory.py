@@ -63,7 +63,7 @@ class MemoryBus:
         answers: SimpleQueue[bytes | None] = SimpleQueue()
         expires_at = time.monotonic() + deadline_seconds
         frame = envelope.encode_request(method, message)
-        if not self._deliver(topic, Delivery(frame, True, answers.put, expires_at)):
+        if not self._deliver(topic, Delivery(frame, awaited=True, done=answers.put, expires_at=expires_at)):
             raise unavailable(f"nobody answers {method.name} on {topic}, or its queue is full")
         try:
             with blocking():

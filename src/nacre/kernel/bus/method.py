@@ -1,6 +1,7 @@
 """A method is one thing that can be asked over the bus: a name, a message and a reply."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic
 
@@ -17,11 +18,15 @@ class Method(Generic[Message, Reply]):
 
     Message and reply are frozen msgspec structs, or anything that msgspec can encode.  They may gain optional
     fields and lose none: a cloud is upgraded one machine at a time, and unknown fields are ignored.
+
+    `speaks_for` names the host that a message is about, where hosts may say it: then each only for itself.
+    Without it a method is not for hosts to ask.
     """
 
     name: str
     message: type[Message]
     reply: type[Reply] | None = None
+    speaks_for: Callable[[Message], str] | None = field(default=None, compare=False)
 
     @cached_property
     def message_decoder(self) -> msgspec.json.Decoder[Message]:

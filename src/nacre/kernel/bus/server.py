@@ -31,12 +31,14 @@ class Delivery:
     """A message for a server.
 
     awaited     whether the sender waits for the answer
+    host        the host that sent it, by its account; None if it came from the control plane
     done        told the answer once the message is handled; None when it was skipped
     expires_at  monotonic: when nobody waits for the answer any more
     """
 
     frame: bytes
     awaited: bool = False
+    host: str | None = None
     done: Callable[[bytes | None], object] | None = None
     expires_at: float = float("inf")
 
@@ -110,7 +112,9 @@ class Server:
         if time.monotonic() < delivery.expires_at:
             self._here.handling = True
             try:
-                answer = envelope.handle(self.topic, self._handlers, delivery.frame, awaited=delivery.awaited)
+                answer = envelope.handle(
+                    self.topic, self._handlers, delivery.frame, awaited=delivery.awaited, host=delivery.host
+                )
             finally:
                 self._here.handling = False
         else:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import pytest
 
-from nacre.kernel.bus.amqp_names import Permissions, host_permissions
+from nacre.kernel.bus.amqp_names import Names, Permissions, host_permissions
 from nacre.kernel.testing import daemons
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH insists on its own directories
@@ -54,15 +54,21 @@ class Broker:
         user: str | None,
         accounts: Mapping[str, Permissions] | None = None,
         certificates: Path | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
-        """Prepare a broker; with `certificates` (ca.pem, broker.pem, broker.key) it speaks TLS only."""
+        """Prepare a broker; with `certificates` (ca.pem, broker.pem, broker.key) it speaks TLS only.
+
+        Where it is to answer others than this machine, `address` is one of the network namespace in which
+        `start` is called.
+        """
+        self._address = address
         self._directory, self._user = directory, user
         self._realms = count(1)
         self._passwords = {name: secrets.token_urlsafe(9) for name in (OWNER, *(accounts or ()))}
         self.port, distribution, self._epmd_port = daemons.free_ports(3)
         self._scheme = "amqps" if certificates else "amqp"
         self._write("definitions.json", json.dumps(self._definitions({OWNER: ALL, **(accounts or {})})))
-        self._write("rabbitmq.conf", _configuration(self.port, directory, certificates))
+        self._write("rabbitmq.conf", _configuration(address, self.port, directory, certificates))
         self._write("enabled_plugins", "[].\n")
         self._write("environment.conf", "")
         self._environment = {
@@ -93,7 +99,12 @@ class Broker:
 
     def url_of(self, account: str) -> str:
         """Return the URL of an account."""
-        return f"{self._scheme}://{account}:{self._passwords[account]}@localhost:{self.port}/"
+        where = "localhost" if self._address == "127.0.0.1" else self._address
+        return f"{self._scheme}://{account}:{self._passwords[account]}@{where}:{self.port}/"
+
+    def host_url(self, host: str) -> str:
+        """Return the URL of the account that one of HOSTS has in HOSTS_REALM."""
+        return self.url_of(Names(HOSTS_REALM).host_account(host))
 
     def new_realm(self) -> str:
         """Return a name that no other test uses."""
@@ -126,7 +137,7 @@ class Broker:
 
     def _answers(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            socket.create_connection((self._address, self.port), timeout=1).close()
         except OSError:
             return False
         return True
@@ -173,14 +184,14 @@ def running_broker(
             broker.kill()
 
 
-def _configuration(port: int, directory: Path, certificates: Path | None) -> str:
+def _configuration(address: str, port: int, directory: Path, certificates: Path | None) -> str:
     lines = [f"load_definitions = {directory / 'definitions.json'}", "log.console = true", "log.file = false"]
     if certificates is None:
-        lines.append(f"listeners.tcp.1 = 127.0.0.1:{port}")
+        lines.append(f"listeners.tcp.1 = {address}:{port}")
     else:
         lines += [
             "listeners.tcp = none",
-            f"listeners.ssl.1 = 127.0.0.1:{port}",
+            f"listeners.ssl.1 = {address}:{port}",
             f"ssl_options.cacertfile = {certificates / 'ca.pem'}",
             f"ssl_options.certfile = {certificates / 'broker.pem'}",
             f"ssl_options.keyfile = {certificates / 'broker.key'}",
@@ -199,5 +210,7 @@ def _hashed(password: str) -> str:
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """A RabbitMQ for the session, with accounts for two hosts in the realm HOSTS_REALM."""
-    with running_broker({host: host_permissions(HOSTS_REALM, host, KINDS) for host in HOSTS}) as broker:
+    names = Names(HOSTS_REALM)
+    accounts = {names.host_account(host): host_permissions(HOSTS_REALM, host, KINDS) for host in HOSTS}
+    with running_broker(accounts) as broker:
         yield broker

@@ -358,13 +358,15 @@ class Wake(Message, frozen=True, kw_only=True):
     revision: int | None = None
 
 
-HOST_CHANGES = Method("host_changes", HostChangesRequest, HostChanges)
+HOST_CHANGES = Method(
+    "host_changes", HostChangesRequest, HostChanges, speaks_for=lambda request: request.host
+)
 """Agent → control plane, call on `TOPIC`."""
 
-PORT_REPORT = Method("port_report", PortReport)
+PORT_REPORT = Method("port_report", PortReport, speaks_for=lambda report: report.host)
 """Agent → control plane, on `TOPIC`; called, so that the agent repeats what was not heard."""
 
-HOST_REPORT = Method("host_report", HostReport)
+HOST_REPORT = Method("host_report", HostReport, speaks_for=lambda report: report.host)
 """Agent → control plane, cast on `TOPIC`."""
 
 WAKE = Method("wake", Wake)

@@ -224,6 +224,6 @@ ABORT_SENDING = Method("abort_sending", MoveRequest, Nothing)
 FORCE_SENDING = Method("force_sending", MoveRequest, Nothing)
 
 # Served by the control plane on CONTROL_TOPIC.  Reports are sent by cast.
-SERVER_REPORT = Method("server_report", ServerReport, Nothing)
-HOST_REPORT = Method("host_report", HostReport, Nothing)
-OWNED_SERVERS = Method("owned_servers", OwnedServers, OwnedServers)
+SERVER_REPORT = Method("server_report", ServerReport, Nothing, speaks_for=lambda report: report.status.host)
+HOST_REPORT = Method("host_report", HostReport, Nothing, speaks_for=lambda report: report.status.host)
+OWNED_SERVERS = Method("owned_servers", OwnedServers, OwnedServers, speaks_for=lambda asked: asked.host)
