@@ -14,6 +14,7 @@ import msgspec
 import urllib3
 
 from nacre.kernel import errors
+from nacre.kernel.http.repeats import HEADER, key_onward
 from nacre.kernel.http.request import Request, Response
 from nacre.kernel.pool import blocking
 
@@ -134,6 +135,8 @@ class LocalClient:
             base_url=self._base_url,
             body=b"" if body is None else msgspec.json.encode(body),
         )
+        if key := key_onward(method, path, req.body):
+            req.headers[HEADER] = key
         response: Response = self._service.handle(self._api, req)
         _raise_refusal(response.status, response.body, self._api.name)
         return Reply(
@@ -168,13 +171,17 @@ class RemoteClient:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         url = f"{self.address}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+        data = b"" if body is None else msgspec.json.encode(body)
+        sent = _headers(ctx, self._service_type, version, headers)
+        if key := key_onward(method, path, data):
+            sent[HEADER] = key
         try:
             with blocking():
                 answer = self._pool.request(
                     method,
                     url,
-                    body=None if body is None else msgspec.json.encode(body),
-                    headers=_headers(ctx, self._service_type, version, headers),
+                    body=data or None,
+                    headers=sent,
                 )
         except urllib3.exceptions.HTTPError as error:
             raise errors.Unavailable(

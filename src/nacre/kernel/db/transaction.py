@@ -135,11 +135,13 @@ class Transaction:
         """
         row = as_values(values)
         result = self.execute(_insert_into(table), row)
+        counted = None
+        if _counts_keys(table) and result.inserted_primary_key is not None:
+            counted = result.inserted_primary_key[0]
+            row = {list(table.primary_key)[0].name: counted, **row}
         if self.inserted is not None:
             self.inserted.append((table, row))
-        if not _counts_keys(table) or result.inserted_primary_key is None:
-            return None
-        return result.inserted_primary_key[0]
+        return counted
 
     def insert_all(self, table: Table, rows: Iterable[object]) -> None:
         """Add many rows at once, all with the same columns."""

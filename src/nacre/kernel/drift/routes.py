@@ -20,7 +20,7 @@ from nacre.kernel.drift import findings, sweeps
 from nacre.kernel.drift.sweeps import Sweep
 from nacre.kernel.drift.tables import Finding, Progress, State
 from nacre.kernel.http.request import Request
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.policy import Rule
 
 Healer = Callable[[Context, Finding], None]
@@ -61,13 +61,13 @@ def findings_routes(
         ways = req.ctx.db.read(sweeps.progress, sweeps_of)
         return {"findings": [_shown(each) for each in page], "sweeps": [_sweep(each) for each in ways]}
 
-    @routes.post("/check", policy=heal, status=202)
+    @routes.post("/check", policy=heal, status=202, tell_again=DO_AGAIN)
     def check(req: Request) -> dict[str, Any]:
         req.ctx.db.run(sweeps.ask, sweeps_of)
         ways = req.ctx.db.read(sweeps.progress, sweeps_of)
         return {"sweeps": [_sweep(each) for each in ways]}
 
-    @routes.post("/heal", policy=heal, body=_HEAL, status=202)
+    @routes.post("/heal", policy=heal, body=_HEAL, status=202, tell_again=DO_AGAIN)
     def put_right(req: Request, body: dict[str, Any]) -> dict[str, Any]:
         found = req.ctx.db.read(findings.get, body["kind"], body["resource_id"], body.get("host"))
         if not found:

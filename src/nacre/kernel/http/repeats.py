@@ -26,6 +26,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,7 +43,7 @@ from nacre.kernel.db import answers as rows
 from nacre.kernel.db.answers import KeptAnswer, StillRunning
 from nacre.kernel.db.transaction import witness
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import PUBLIC, Operation
+from nacre.kernel.http.routing import DO_AGAIN, PUBLIC, Again, Operation
 
 if TYPE_CHECKING:
     from nacre.kernel.service import Service
@@ -55,6 +57,17 @@ PASSING = (401, 429)
 NONCE_BYTES = 12
 
 Proceed = Callable[[Request], Response]
+
+
+@dataclass
+class _Onward:
+    """Whence the keys follow of the requests that the present one sends to other services."""
+
+    row_id: str
+    sent: dict[str, int]
+
+
+_current: ContextVar[_Onward | None] = ContextVar("onward", default=None)
 
 
 class AnswerLost(errors.Gone):
@@ -74,12 +87,17 @@ def answer_repeats(req: Request, proceed: Proceed) -> Response:
     if key is None:
         return proceed(req)
     mine, seal = _describe(req, key)
+    operation = req.match.operation
+    assert operation is not None
     with _only_one_here(mine.id):
         known = req.ctx.db.run(rows.claim, mine, req.service.process.attendance.is_other)
         if known.status is not None:
             return _replay(known, seal)
         try:
-            response = _tell_again(req, known) if known.wrote else _carry_out(req, proceed, known)
+            if known.wrote and operation.tell_again is not DO_AGAIN:
+                response = _tell_again(req, known)
+            else:
+                response = _carry_out(req, proceed, known)
         except BaseException:
             _try(req, rows.let_go, known)
             raise
@@ -162,7 +180,7 @@ def _carry_out(req: Request, proceed: Proceed, mine: KeptAnswer) -> Response:
             rows.record_writing(tx, mine, [*made, *found])
             tx.after_commit(lambda: made.extend(found))
 
-    token = witness.set(testify)
+    testifying, passing_on = witness.set(testify), _current.set(_Onward(mine.id, {}))
     try:
         return proceed(req)
     except errors.NacreError as error:
@@ -172,7 +190,8 @@ def _carry_out(req: Request, proceed: Proceed, mine: KeptAnswer) -> Response:
             raise
         return response
     finally:
-        witness.reset(token)
+        witness.reset(testifying)
+        _current.reset(passing_on)
 
 
 def column_made(service: Service, operation: Operation | None) -> Column[Any] | None:
@@ -190,6 +209,19 @@ def column_made(service: Service, operation: Operation | None) -> Column[Any] | 
     if operation.resource is None or operation.resource.keys != last or last not in tables:
         return None
     return tables[last].c["id"]
+
+
+def key_onward(method: str, path: str, body: bytes) -> str | None:
+    """Return the key for a request to another service, if the present request has one itself.
+
+    What is done again after a death is then, there too, done once.
+    """
+    onward = _current.get()
+    if onward is None or method != "POST":
+        return None
+    said = hashlib.sha256("\0".join((onward.row_id, path)).encode() + b"\0" + _canonical(body)).hexdigest()
+    number = onward.sent[said] = onward.sent.get(said, 0) + 1
+    return f"{said}-{number}"
 
 
 # -- answering again -------------------------------------------------------------------------------
@@ -225,6 +257,7 @@ def _tell_again(req: Request, known: KeptAnswer) -> Response:
         f"The request was carried out (as {known.request_id}), but its answer was lost in an interruption."
     )
     if operation.tell_again is not None:
+        assert not isinstance(operation.tell_again, Again)
         response: Response = operation.tell_again(req, known.made)
     elif known.made:
         shown = [_show(req, each) for each in known.made]
@@ -251,7 +284,7 @@ def _show(req: Request, made: str) -> Response:
 def _as_asked(req: Request, operation: Operation, shown: list[Any]) -> Response:
     """Put what was shown one by one into the form in which it was asked for: one thing, or a list."""
     resource = operation.resource
-    if resource is None or not operation.bulk or resource.keys not in req.json():
+    if resource is None or not req.body or resource.keys not in req.json():
         return Response(operation.status, shown[0])
     return Response(operation.status, {resource.keys: [each[resource.key] for each in shown]})
 

@@ -52,6 +52,15 @@ class Access(Enum):
 PUBLIC, AUTHENTICATED, HANDLER_AUTHORISES = Access
 
 
+class Again(Enum):
+    """What a repeated request comes to whose first answer was lost, where nothing can be told of it."""
+
+    DO_AGAIN = "it may be carried out again: twice comes to the same as once"
+
+
+DO_AGAIN = Again.DO_AGAIN
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """One thing that an API does, and everything the edge needs to know of it."""
@@ -75,7 +84,7 @@ class Operation:
     path_params: tuple[str, ...]
     load_params: tuple[str, ...]
     creates: str | None = None
-    tell_again: Callable[..., Any] | None = None
+    tell_again: Callable[..., Any] | Again | None = None
 
     @property
     def answers_nothing(self) -> bool:
@@ -115,7 +124,7 @@ class Routes:
         stream: bool = False,
         resource: type[Resource] | None = None,
         creates: str | None = None,
-        tell_again: Callable[..., Any] | None = None,
+        tell_again: Callable[..., Any] | Again | None = None,
     ) -> Handler:
         """Register a handler; the decorators below do it in fewer words.
         policy    the rule that must hold, or an Access
@@ -129,7 +138,8 @@ class Routes:
         action    the one key of a body that selects this operation among those of its path
         creates   "table" or "table.column" with the ids of what a POST makes, where it is not the table that
                   is named like the path's last part (see repeats.py)
-        tell_again  tell_again(req, ids) → the first answer once more, where it is not what a GET shows
+        tell_again  tell_again(req, ids) → the first answer once more, where it is not what a GET shows; or
+                  DO_AGAIN
         stream    the handler is async and reads `req.chunks()`; its body is never held in memory
         """
         resource, full = resource or self.resource, self.prefix + path

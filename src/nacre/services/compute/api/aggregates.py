@@ -8,7 +8,7 @@ from typing import Any
 from nacre.kernel.clock import isoformat_bare
 from nacre.kernel.errors import BadRequest, Invalid
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.wire import BRIEF, CREATE, SHOW, UPDATE, FreeMap, Nullable, Object, Resource, Str, field
 from nacre.services.compute import policy as rules
 from nacre.services.compute.api import queries
@@ -118,6 +118,12 @@ def remove_host(req: Request, aggregate_id: str, body: dict[str, str]) -> dict[s
     return _shown(req, aggregates.remove_host(req.ctx, _number(aggregate_id), body["host"]))
 
 
-@routes.action("set_metadata", path=ACTION, policy=rules.AGGREGATES_SET_METADATA, body=METADATA)
+@routes.action(
+    "set_metadata",
+    path=ACTION,
+    policy=rules.AGGREGATES_SET_METADATA,
+    body=METADATA,
+    tell_again=DO_AGAIN,
+)
 def set_metadata(req: Request, aggregate_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return _shown(req, aggregates.set_metadata(req.ctx, _number(aggregate_id), body["metadata"]))

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from nacre.kernel.errors import NotFound
 from nacre.kernel.http.request import Request
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.wire import CREATE, Enum, Object, Resource, Str, field
 from nacre.services.compute import policy as rules
 from nacre.services.compute.app import console_tokens, servers
@@ -47,7 +47,11 @@ def address(req: Request, server: Row, kind: str) -> str:
 
 
 @routes.post(
-    "/servers/{server_id}/remote-consoles", policy=rules.REMOTE_CONSOLES, load=servers.get, since="2.6"
+    "/servers/{server_id}/remote-consoles",
+    policy=rules.REMOTE_CONSOLES,
+    load=servers.get,
+    since="2.6",
+    tell_again=DO_AGAIN,
 )
 def create(req: Request, server: Row, body: dict[str, Any]) -> dict[str, Any]:
     protocol = body.get("protocol") or body["first_protocol"]
@@ -70,6 +74,7 @@ def _action(name: str, *kinds: str) -> None:
         name,
         path="/servers/{server_id}/action",
         policy=rules.REMOTE_CONSOLES,
+        tell_again=DO_AGAIN,
         load=servers.get,
         until="2.5",
         body=Object({"type": Str(1, 255)}, required=("type",)),

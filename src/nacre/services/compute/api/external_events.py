@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.kernel.errors import Invalid, NotFound
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.version import Version
 from nacre.kernel.wire import UUID, Each, Enum, Object, Str
 from nacre.services.compute import policy as rules
@@ -30,7 +30,9 @@ EVENT = Object(
 routes = Routes("/v2.1/os-server-external-events")
 
 
-@routes.post(policy=rules.EXTERNAL_EVENTS, body=Each(EVENT, minimum=1), envelope="events")
+@routes.post(
+    policy=rules.EXTERNAL_EVENTS, body=Each(EVENT, minimum=1), envelope="events", tell_again=DO_AGAIN
+)
 def create(req: Request, body: list[dict[str, Any]]) -> Response:
     for told in body:
         if req.version is not None and req.version < NAMES[told["name"]]:

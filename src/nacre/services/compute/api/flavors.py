@@ -10,7 +10,7 @@ from nacre.kernel.db import Sort
 from nacre.kernel.errors import BadRequest, Invalid, NotFound
 from nacre.kernel.http.pagination import next_links, page
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import Operation, Routes
+from nacre.kernel.http.routing import DO_AGAIN, Operation, Routes
 from nacre.kernel.wire import (
     BRIEF,
     CREATE,
@@ -200,6 +200,7 @@ def show_extra_spec(req: Request, flavor: Row, key: str) -> dict[str, Any]:
     load=flavors.get,
     body=EXTRA_SPECS,
     envelope="extra_specs",
+    tell_again=DO_AGAIN,
 )
 def create_extra_specs(req: Request, flavor: Row, body: dict[str, str]) -> dict[str, Any]:
     flavors.set_extra_specs(req.ctx, flavor, body)

@@ -62,7 +62,12 @@ def index(req: Request) -> dict[str, Any]:
     return body
 
 
-@routes.post(policy=HANDLER_AUTHORISES)
+def _made_before(req: Request, made: list[str]) -> Response:
+    """Show a key pair whose making was interrupted; a private key is shown only once."""
+    return _made(req, keypairs.get(req.ctx, req.json()["keypair"].get("user_id") or req.ctx.user_id, made[0]))
+
+
+@routes.post(policy=HANDLER_AUTHORISES, creates="keypairs.name", tell_again=_made_before)
 def create(req: Request, body: dict[str, Any]) -> Response:
     user_id = body.get("user_id") or req.ctx.user_id
     req.authorise(rules.KEYPAIRS_CREATE, {"user_id": user_id})
@@ -74,6 +79,10 @@ def create(req: Request, body: dict[str, Any]) -> Response:
         keypair = keypairs.import_key(req.ctx, user_id, name, public_key, kind)
     else:
         keypair, private_key = keypairs.generate(req.ctx, user_id, name, kind)
+    return _made(req, keypair, private_key)
+
+
+def _made(req: Request, keypair: Row, private_key: str | None = None) -> Response:
     shown = {
         "name": keypair.name,
         "public_key": keypair.public_key,

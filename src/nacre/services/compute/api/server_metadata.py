@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.kernel.errors import BadRequest
 from nacre.kernel.http.request import Request
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.wire import FreeMap, Str
 from nacre.services.compute import policy as rules
 from nacre.services.compute.api.checks import KEY, METADATA
@@ -22,7 +22,13 @@ def index(req: Request, server: Server) -> dict[str, Any]:
     return {"metadata": labels.metadata(req.ctx, server)}
 
 
-@routes.post(policy=rules.METADATA_CREATE, load=servers.get, body=METADATA, envelope="metadata")
+@routes.post(
+    policy=rules.METADATA_CREATE,
+    load=servers.get,
+    body=METADATA,
+    envelope="metadata",
+    tell_again=DO_AGAIN,
+)
 def create(req: Request, server: Server, body: dict[str, str]) -> dict[str, Any]:
     return {"metadata": labels.add_items(req.ctx, server, body)}
 

@@ -140,7 +140,15 @@ def show(req: Request, server: Row) -> dict[str, Any]:
     return {"server": server_views.whole(req, server_views.one(req, server))}
 
 
-@routes.post(policy=rules.CREATE, status=202)
+def _made_before(req: Request, made: list[str]) -> Response:
+    """Answer a creation that was interrupted; the password is shown only once."""
+    server = servers.get(req.ctx, made[0])
+    if req.json()["server"].get("return_reservation_id"):
+        return Response(202, {"reservation_id": server.reservation_id})
+    return _made(req, server, server.disk_config)
+
+
+@routes.post(policy=rules.CREATE, status=202, tell_again=_made_before)
 def create(req: Request, body: dict[str, Any]) -> Response:
     hints = _hints(req)
     reserve = body.pop("return_reservation_id", False)
@@ -149,13 +157,16 @@ def create(req: Request, body: dict[str, Any]) -> Response:
     made, password = servers.create(req.ctx, asked)
     if reserve:
         return Response(202, {"reservation_id": made[0].reservation_id})
-    server = made[0]
+    return _made(req, made[0], diskconfig or made[0].disk_config, adminPass=password)
+
+
+def _made(req: Request, server: Row, diskconfig: str, **more: str) -> Response:
     shown: dict[str, Any] = {
         "id": server.id,
         "links": links.of(req, "servers", server.id),
-        "OS-DCF:diskConfig": diskconfig or server.disk_config,
+        "OS-DCF:diskConfig": diskconfig,
         "security_groups": [{"name": name} for name in server.security_groups],
-        "adminPass": password,
+        **more,
     }
     location = req.url(links.ROOT, "servers", server.id)
     return Response(202, {"server": shown}, headers=[("Location", location)])

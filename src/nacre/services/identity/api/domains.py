@@ -59,7 +59,7 @@ def index(req: Request) -> dict[str, Any]:
     return many(req, Domain, found, asked)
 
 
-@routes.post(status=201, policy=policy.CREATE_DOMAIN, target=no_target)
+@routes.post(status=201, policy=policy.CREATE_DOMAIN, target=no_target, creates="projects")
 def create(req: Request, body: dict[str, Any]) -> dict[str, Any]:
     return one(req, Domain, domains.create(req.ctx, **body))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nacre.kernel.db import Page
 from nacre.kernel.http.request import Request
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.wire import Each, Object
 from nacre.kernel.wire.fields import check_value
 from nacre.services.image import policy
@@ -53,7 +53,9 @@ def list_objects(req: Request, namespace: Namespace) -> dict[str, Any]:
     }
 
 
-@objects.post(policy=policy.ADD_OBJECT, load=namespaces.get, body=OBJECT, status=201)
+@objects.post(
+    policy=policy.ADD_OBJECT, load=namespaces.get, body=OBJECT, status=201, creates="definitions.name"
+)
 def create_object(req: Request, namespace: Namespace, body: dict[str, Any]) -> dict[str, Any]:
     added = namespaces.define(req.ctx, namespace, Kind.OBJECT, body["name"], _said(body))
     return show_object(namespace, added)
@@ -93,7 +95,9 @@ def list_properties(req: Request, namespace: Namespace) -> dict[str, Any]:
     return {"properties": {one.name: one.body for one in found}, "schema": "/v2/schemas/metadefs/properties"}
 
 
-@properties.post(policy=policy.ADD_PROPERTY, load=namespaces.get, body=PROPERTY, status=201)
+@properties.post(
+    policy=policy.ADD_PROPERTY, load=namespaces.get, body=PROPERTY, status=201, creates="definitions.name"
+)
 def create_property(req: Request, namespace: Namespace, body: dict[str, Any]) -> dict[str, Any]:
     return _show_property(namespaces.define(req.ctx, namespace, Kind.PROPERTY, body["name"], _said(body)))
 
@@ -138,7 +142,7 @@ def list_tags(req: Request, namespace: Namespace) -> dict[str, Any]:
     }
 
 
-@tags.post(policy=policy.ADD_TAGS, load=namespaces.get, body=TAGS, status=201)
+@tags.post(policy=policy.ADD_TAGS, load=namespaces.get, body=TAGS, status=201, tell_again=DO_AGAIN)
 def create_tags(req: Request, namespace: Namespace, body: dict[str, Any]) -> dict[str, Any]:
     keep = req.headers.get("x-openstack-append", "").lower() == "true"
     names = [one["name"] for one in body["tags"]]

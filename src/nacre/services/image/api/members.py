@@ -37,7 +37,7 @@ def index(req: Request, image: Image) -> dict[str, Any]:
     return {"members": [show_member(member) for member in found], "schema": "/v2/schemas/members"}
 
 
-@routes.post(policy=policy.ADD_MEMBER, load=images.get, body=CREATE)
+@routes.post(policy=policy.ADD_MEMBER, load=images.get, body=CREATE, creates="image_members.member_id")
 def create(req: Request, image: Image, body: dict[str, Any]) -> dict[str, Any]:
     return show_member(members.create(req.ctx, image, body["member"]))
 

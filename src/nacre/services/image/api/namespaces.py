@@ -159,7 +159,7 @@ def index(req: Request) -> dict[str, Any]:
     }
 
 
-@routes.post(policy=policy.ADD_NAMESPACE, body=CREATE)
+@routes.post(policy=policy.ADD_NAMESPACE, body=CREATE, status=201, creates="namespaces.name")
 def create(req: Request, body: dict[str, Any]) -> Response:
     whole = namespaces.create(req.ctx, body)
     location = req.url("v2", "metadefs", "namespaces", whole.namespace.name)

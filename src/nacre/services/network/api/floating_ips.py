@@ -46,7 +46,7 @@ def index(req: Request) -> Any:
     return verbs.listed(req, FloatingIp, floating_ips.index)
 
 
-@routes.post(policy=HANDLER_AUTHORISES, status=201, bulk=True)
+@routes.post(policy=HANDLER_AUTHORISES, status=201, bulk=True, creates="floating_ips")
 def create(req: Request, body: Any) -> Any:
     return verbs.created(req, FloatingIp, "create_floatingip", body, floating_ips.create)
 

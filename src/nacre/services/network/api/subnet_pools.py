@@ -55,7 +55,7 @@ def index(req: Request) -> Any:
     return verbs.listed(req, SubnetPool, subnet_pools.index)
 
 
-@routes.post(policy=HANDLER_AUTHORISES, status=201, bulk=True)
+@routes.post(policy=HANDLER_AUTHORISES, status=201, bulk=True, creates="subnet_pools")
 def create(req: Request, body: Any) -> Any:
     return verbs.created(req, SubnetPool, "create_subnetpool", body, subnet_pools.create)
 

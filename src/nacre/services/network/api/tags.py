@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.routing import Routes
+from nacre.kernel.http.routing import DO_AGAIN, Routes
 from nacre.kernel.wire import Each, Object
 from nacre.services.network.api import rights
 from nacre.services.network.api.checks import TAG
@@ -32,7 +32,7 @@ def _routes_of(collection: str) -> Routes:
     def replace(req: Request, thing: Any, body: Any) -> Any:
         return {"tags": tags.replace(req.ctx, collection, thing, body["tags"])}
 
-    @routes.post(policy=rules["create"], body=NAMES, status=201, **options)
+    @routes.post(policy=rules["create"], body=NAMES, status=201, tell_again=DO_AGAIN, **options)
     def add_many(req: Request, thing: Any, body: Any) -> Any:
         tags.add(req.ctx, collection, thing, body["tags"])
         return Response(201)

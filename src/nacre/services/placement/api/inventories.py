@@ -72,6 +72,7 @@ def replace(req: Request, provider: Provider, body: dict[str, Any]) -> Response:
     policy=policy.CREATE_INVENTORY,
     load=app.get,
     status=201,
+    creates="inventories.resource_class",
     body=Object(
         {"resource_class": CLASS_NAME, GENERATION_KEY: GENERATION, **INVENTORY_MEMBERS},
         required=("resource_class", "total"),

@@ -27,10 +27,16 @@ def index(req: Request) -> Response:
     return answer(req, {"resource_classes": [show_class(name) for name in app.classes(req.ctx)]})
 
 
-@routes.post(policy=policy.CREATE_CLASS, body=NAME, since="1.2")
+def _created(req: Request, made: list[str]) -> Response:
+    return answer(req, None, status=201, location=req.url("resource_classes", made[0]))
+
+
+@routes.post(
+    policy=policy.CREATE_CLASS, body=NAME, since="1.2", creates="custom_classes.name", tell_again=_created
+)
 def create(req: Request, body: dict[str, Any]) -> Response:
     app.create_class(req.ctx, body["name"])
-    return answer(req, None, status=201, location=req.url("resource_classes", body["name"]))
+    return _created(req, [body["name"]])
 
 
 @routes.get("/{name}", policy=policy.SHOW_CLASS, since="1.2")

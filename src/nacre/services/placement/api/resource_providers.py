@@ -75,7 +75,12 @@ def index(req: Request) -> Response:
 
 
 def _create(req: Request, body: dict[str, Any]) -> Response:
-    provider = app.create(req.ctx, body["name"], body.get("uuid"), body.get("parent_provider_uuid"))
+    return _created(
+        req, app.create(req.ctx, body["name"], body.get("uuid"), body.get("parent_provider_uuid"))
+    )
+
+
+def _created(req: Request, provider: Provider) -> Response:
     location = req.url("resource_providers", provider.uuid)
     assert req.version is not None
     if req.version >= versions.RETURN_PROVIDER:
@@ -83,12 +88,21 @@ def _create(req: Request, body: dict[str, Any]) -> Response:
     return answer(req, None, status=201, location=location)
 
 
-@routes.post(policy=policy.CREATE_PROVIDER, body=Object(CREATE, required=("name",)), until="1.13")
+def _created_before(req: Request, made: list[str]) -> Response:
+    return _created(req, app.get(req.ctx, made[0]))
+
+
+MADE: dict[str, Any] = {"creates": "providers.uuid", "tell_again": _created_before}
+
+
+@routes.post(policy=policy.CREATE_PROVIDER, body=Object(CREATE, required=("name",)), until="1.13", **MADE)
 def create(req: Request, body: dict[str, Any]) -> Response:
     return _create(req, body)
 
 
-@routes.post(policy=policy.CREATE_PROVIDER, body=Object(CREATE_IN_TREE, required=("name",)), since="1.14")
+@routes.post(
+    policy=policy.CREATE_PROVIDER, body=Object(CREATE_IN_TREE, required=("name",)), since="1.14", **MADE
+)
 def create_in_tree(req: Request, body: dict[str, Any]) -> Response:
     return _create(req, body)
 
