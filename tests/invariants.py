@@ -5,6 +5,8 @@ in words where two of them disagree.  It knows nothing of how the cloud came the
 once the cloud has come to rest (`is_at_rest`).  For a simulated cloud, whose hosts keep their machines in files.
 """
 
+import contextlib
+import functools
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -65,19 +67,21 @@ class Census:
 # --- looking ----------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=16)
+def _database(path: Path) -> Database:
+    return Database(f"sqlite:///{path}")
+
+
 def active_jobs(state: Path) -> list[tuple[str, Job]]:
     """Return what is being worked on or waits, with the service's name."""
     found = []
     for path in sorted((state / "db").glob("*.sqlite")):
-        database = Database(f"sqlite:///{path}")
-        try:
-            if database.read(jobs.are_kept):
-                active = database.read(jobs.page, Page(limit=PAGE), {"active": True})
-                found += [
-                    (path.stem, job) for job in active if not (job.resource or "").startswith("reconciler/")
-                ]
-        finally:
-            database.close()
+        database = _database(path)
+        if database.read(jobs.are_kept):
+            active = database.read(jobs.page, Page(limit=PAGE), {"active": True})
+            found += [
+                (path.stem, job) for job in active if not (job.resource or "").startswith("reconciler/")
+            ]
     return found
 
 
@@ -150,7 +154,11 @@ def _of_hosts(directory):
 
 
 def _read(directory):
-    return {path.stem: json.loads(path.read_bytes()) for path in directory.glob("*.json")}
+    found = {}
+    for path in directory.glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # it was just removed
+            found[path.stem] = json.loads(path.read_bytes())
+    return found
 
 
 # --- judging ----------------------------------------------------------------------------------------

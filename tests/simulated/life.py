@@ -1,10 +1,9 @@
-# ruff: noqa: T201, SIM115
-
 """Lives of one cloud: each is a process of its own, forked from this one, and ends by SIGKILL.
 
 Run as a program.  It reads orders, one JSON object a line, and answers each with one:
 
-    {"do": "live", "crowded": …}      start the cloud on the state directory; answered when it answers requests
+    {"do": "live", "crowded": …,      start the cloud on the state directory, its clock so far ahead; answered
+     "ahead_seconds": …}              when it answers requests
     {"do": "arm", "fates": {…}}       see fates.py; the process kills itself when all have met theirs
     {"do": "tell"}                    what has happened to whom, and who has met his fate
     {"do": "sweep"}                   have every reconciler take its turn now
@@ -19,6 +18,7 @@ import json
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from nacre.cloud import first_start, simulated_image
@@ -28,9 +28,12 @@ from nacre.cloud.options import Mode, Ports
 from nacre.cloud.settings import Settings
 from nacre.cloud.state import StateDirectory
 from nacre.kernel import log, tasks
+from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile
 from nacre.services import manifests
+from simulated import obstacles
 from simulated.fates import Fates
+from simulated.scenarios import REFUSED_BY_HOSTS, TROUBLED_HOST
 
 #: Hashing costs next to nothing; hosts take a moment for what they do; who sends an image is soon thought dead.
 CONFIG = {
@@ -39,7 +42,10 @@ CONFIG = {
     "simulated_compute": {
         "build_seconds": 0.1,
         "shutdown_seconds": 0.1,
-        "failures": [{"verb": "ensure", "server": "refused", "message": "The host was told to refuse."}],
+        "failures": [
+            {"verb": "ensure", "server": REFUSED_BY_HOSTS, "message": "The host was told to refuse."},
+            {"verb": "ensure", "server": TROUBLED_HOST, "times": 1, "outage": True},
+        ],
     },
 }
 #: A life in which many threads will stand still.
@@ -64,9 +70,16 @@ def main():
             continue  # said to one who had died in that moment
         child = os.fork()
         if child == 0:
+            set_clock(order["ahead_seconds"])
             live(state, port, CROWDED if order["crowded"] else CONFIG)
         _, status = os.waitpid(child, 0)
         answer({"ended": os.waitstatus_to_exitcode(status)})
+
+
+def set_clock(ahead_seconds):
+    """Have this process live so much later."""
+    real, ahead = Clock.now, timedelta(seconds=ahead_seconds)
+    Clock.now = lambda clock: real(clock) + ahead
 
 
 def live(state, port, config):
@@ -83,7 +96,9 @@ def live(state, port, config):
         simulated_hosts=2,
     )
     log.configure(state.log)
-    faulthandler.register(signal.SIGUSR1, file=open(state.root / "log" / "stacks", "w"))
+    stacks = (state.root / "log" / "stacks").open("w")
+    faulthandler.register(signal.SIGUSR1, file=stacks)
+    obstacles.put_up()
     cloud = Cloud(state, settings, ConfigFile(config))
     fates = Fates(on_last_strike=die)
     cloud.start()
@@ -137,7 +152,8 @@ def read():
 
 def answer(words):
     """Say something to whoever gives the orders."""
-    print(json.dumps(words), flush=True)
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

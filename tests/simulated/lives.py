@@ -26,6 +26,7 @@ class Lives:
 
     def __init__(self, state):
         self.root = state
+        self._ahead_seconds = 0
         self._state = StateDirectory(state)
         self._state.prepare()
         self.image_file = simulated_image.write(self.root)
@@ -37,9 +38,13 @@ class Lives:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS, SOURCES)))},
         )
 
-    def begin(self, *, crowded=False):
-        """Start the cloud, as a user would or with room for threads that stand still; return once it answers."""
-        life = self._ask(do="live", crowded=crowded)
+    def begin(self, *, crowded=False, later_seconds=0):
+        """Start the cloud, as a user would or with room for threads that stand still; return once it answers.
+
+        From now on its clocks are so much later than they were.
+        """
+        self._ahead_seconds += later_seconds
+        life = self._ask(do="live", crowded=crowded, ahead_seconds=self._ahead_seconds)
         auth_url, self._pid = life["auth_url"], life["pid"]
         secrets = self._state.secrets()
         self.admin = CloudClient(auth_url, "admin", secrets.admin_password, "admin")
@@ -73,11 +78,14 @@ class Lives:
         """Have every reconciler take its turn now."""
         self._ask(do="sweep")
 
-    def stacks(self):
-        """Return what each thread is doing."""
+    def keep_stacks(self):
+        """Have it write down what each thread is doing: log/stacks.kept, for whoever looks for a deadlock."""
+        stacks = self.root / "log" / "stacks"
         os.kill(self._pid, signal.SIGUSR1)
-        time.sleep(1)
-        return (self.root / "log" / "stacks").read_text()
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while "most recent call first" not in stacks.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        stacks.with_name("stacks.kept").write_text(stacks.read_text())
 
     def kill(self):
         """Have it die now."""

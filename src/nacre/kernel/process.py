@@ -144,6 +144,7 @@ class Process:
         self.config = config or ConfigFile()
         self.options = self.config.section("process", ProcessOptions)
         self.clock = clock or Clock()
+        self.started_at = self.clock.now()
         bus_options = self.config.section("bus", BusOptions)
         self.bus: Bus = bus or open_bus(bus_options, name=socket.gethostname())
         self._control_exchanges = bus_options.control_exchanges

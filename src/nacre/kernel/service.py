@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,11 @@ class Service:
     def name(self) -> str:
         """The service's name ("compute")."""
         return self.manifest.name
+
+    @property
+    def listening_since(self) -> datetime:
+        """Since when this process hears what others report; who was silent before may have spoken in vain."""
+        return self.process.started_at
 
     @cached_property
     def authenticator(self) -> Authenticator:

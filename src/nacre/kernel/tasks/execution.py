@@ -62,7 +62,7 @@ class Execution:
     """One job in the hands of one worker.
 
     `call(function, *args)` calls a step (a rehearsal puts itself in between); `draining()` tells
-    whether the worker should let go after the present step.
+    whether the worker should let go after the present step; `since` is when this process began to work.
     """
 
     def __init__(
@@ -75,10 +75,12 @@ class Execution:
         pace: Pace,
         call: Callable[..., Any],
         draining: Callable[[], bool],
+        since: datetime,
     ) -> None:
         self.db, self.workflow, self.job = db, workflow, job
         self._make_context, self._pace, self._call, self._draining = make_context, pace, call, draining
-        self._run = Run(job, workflow, job.updated_at)
+        self._run = Run(job, workflow, job.updated_at, since)
+        self._since = since
         self._is_ours = True
 
     def carry_on(self) -> None:
@@ -136,7 +138,7 @@ class Execution:
         except leases.LeaseLost:
             raise
         except OUTAGES as error:
-            troubled_at = self.job.troubled_at or self.db.clock.now()
+            troubled_at = max(self.job.troubled_at or self.db.clock.now(), self._since)
             if (self.db.clock.now() - troubled_at).total_seconds() >= step.patience_seconds:
                 self._fail(step, begun_at, error)
             else:

@@ -77,6 +77,7 @@ class Runner:
             self._lock_file = sqlite_path(db.url).with_name(sqlite_path(db.url).name + "-runner")
         self._lock: int | None = None
         self.owner = ""
+        self._since = db.clock.now()
         self._own_crew = crew is None
         self._crew = crew or Crew(jobs_at_once=threads)
         self._look_every_seconds = look_every_seconds
@@ -124,6 +125,7 @@ class Runner:
         self._lock = _lock(self._lock_file) if self._lock_file else None
         # A name with "#" is only ever used under the lock, so all others of that name are dead.
         former = f"{self._name}#"
+        self._since = self.db.clock.now()
         self.owner = f"{former if self._lock is not None else self._name + '+'}{new_hex_id()[:12]}"
         if self._lock is not None:
             count = leases.release_leases_of_the_dead(self.db, former, self.owner)
@@ -259,6 +261,7 @@ class Runner:
             pace=self.pace,
             call=self.call,
             draining=lambda: self._stopping,
+            since=self._since,
         ).carry_on()
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:

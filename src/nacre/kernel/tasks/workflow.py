@@ -29,7 +29,7 @@ How it ends says what comes next:
     it returns Wait(seconds, reason)       called again when woken, at the latest after so many seconds;
                                            no thread is held meanwhile
     it raises Unavailable, OSError         an outage: tried again with growing pauses, until the step's
-                                           patience is at an end
+                                           patience is at an end (which begins anew with each process)
     it raises another NacreError           a refusal: undo
     it raises anything else                a bug: tried again a few times with the traceback in the
                                            log, then undo
@@ -145,9 +145,10 @@ class Workflow(Generic[I]):
 class Run(Generic[I]):
     """What a step may know of its job."""
 
-    def __init__(self, job: ClaimedJob, workflow: Workflow[I], now: datetime) -> None:
+    def __init__(self, job: ClaimedJob, workflow: Workflow[I], now: datetime, since: datetime) -> None:
         self.job = job
         self.now = now
+        self._since = since
         self._input_type = workflow.input
 
     @cached_property
@@ -170,8 +171,13 @@ class Run(Generic[I]):
 
     @property
     def waited_seconds(self) -> float:
-        """How long ago the present step was first begun."""
-        return 0.0 if self.job.begun_at is None else (self.now - self.job.begun_at).total_seconds()
+        """How long ago the present step was first begun, or this process was, if that was later.
+
+        What a step waits for could not come while nobody was there.
+        """
+        if self.job.begun_at is None:
+            return 0.0
+        return (self.now - max(self.job.begun_at, self._since)).total_seconds()
 
     def result(self, step: "Callable[[Any, Run[I]], R | Wait | Finish]") -> R:
         """Return what an earlier step returned, as the type that the step's annotation names.

@@ -66,7 +66,10 @@ class Commands:
         self._waiting: dict[str, list[Future[rpc.Outcome]]] = {}  # command id -> who waits for its end
 
     def accept(self, method: Method[Any, Any], message: Any) -> rpc.Accepted:
-        """Write a command down and queue it.  The same command id again changes nothing."""
+        """Write a command down and queue it.
+
+        The same command id again changes nothing, but that its words are newer: tickets expire.
+        """
         server_id = message.spec.id if isinstance(message, rpc.EnsureServer) else message.server_id
         accepted_at = self._clock.now()
         answer = rpc.Accepted(host=self._host, server_id=server_id, command_id=message.command_id)
@@ -82,7 +85,7 @@ class Commands:
                 Pending(
                     command_id=message.command_id,
                     verb=method.name,
-                    body=msgspec.Raw(msgspec.json.encode(message)),
+                    body=_body(message),
                     revision=_revision(message),
                     accepted_at=accepted_at,
                 )
@@ -103,7 +106,7 @@ class Commands:
             if finished := record.outcome(message.command_id):
                 return record, msgspec.structs.replace(answer, finished=finished), False
             if any(pending.command_id == message.command_id for pending in record.pending):
-                return record, answer, False
+                return record.with_body(message.command_id, _body(message), _revision(message)), answer, False
         if method is rpc.ENSURE_SERVER:
             if record is None or record.spec is None:
                 before = record or Record(server_id=message.spec.id)
@@ -264,6 +267,10 @@ class Commands:
         log.info(
             "%s of server %s %s: %s", pending.verb, server_id, "failed" if fault else "done", status.state
         )
+
+
+def _body(message: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(message))
 
 
 def _revision(message: Any) -> int:

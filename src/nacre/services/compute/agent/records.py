@@ -67,6 +67,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def with_pending(self, pending: Pending) -> "Record":
         return msgspec.structs.replace(self, pending=(*self.pending, pending))
 
+    def with_body(self, command_id: str, body: msgspec.Raw, revision: int) -> "Record":
+        """Give a command that is not finished its newest words; the same record if they are not new."""
+        newer = tuple(
+            msgspec.structs.replace(each, body=body, revision=revision)
+            if each.command_id == command_id and each.body != body
+            else each
+            for each in self.pending
+        )
+        return self if newer == self.pending else msgspec.structs.replace(self, pending=newer)
+
     def with_outcome(self, outcome: rpc.Outcome) -> "Record":
         """Take a command off the list and note its end."""
         return msgspec.structs.replace(

@@ -17,6 +17,9 @@ from nacre.services.compute import rpc
 
 CHUNK_BYTES = 1 << 20
 UPLOAD_METHODS = ("PUT", "POST", "PATCH")
+#: What the image service answers that may be otherwise in a moment.  404: the ticket may have expired while this host
+#: was off, and whoever gave it gives another.
+TOO_EARLY_OR_LATE = (404, 408, 429)
 
 
 class Transfers(Protocol):
@@ -68,7 +71,8 @@ def _checked(url: str) -> str:
 def _raise_for(status: int, url: str) -> None:
     if status < 300:
         return
-    error: type[NacreError] = Unavailable if status >= 500 or status in (408, 429) else BadReference
+    passing = status >= 500 or status in TOO_EARLY_OR_LATE
+    error: type[NacreError] = Unavailable if passing else BadReference
     raise error("The image service refused the transfer.", detail=f"{url} answered {status}")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from nacre.kernel import errors
 from nacre.kernel.bus import Method
 from nacre.kernel.context import Context
-from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import states
@@ -103,10 +102,21 @@ def stop(ctx: Context, server: Server, command_id: str, revision: int) -> Wait |
 
 
 def is_up(ctx: Context, host: str) -> bool:
-    """Tell whether a host's agent can be expected to answer."""
+    """Tell whether a host's agent can be expected to answer, now or as soon as it has heard of our start."""
+    known = ctx.db.read(hosts.find, host)
+    if known is None or known.forced_down:
+        return False
+    return _is_just_listening(ctx) or known.is_up(ctx.clock.now(), ctx.config.host_down_seconds)
 
-    def look(tx: Transaction) -> bool:
-        known = hosts.find(tx, host)
-        return known is not None and known.is_up(tx.now(), ctx.config.host_down_seconds)
 
-    return ctx.db.read(look)
+def may_appear(ctx: Context) -> bool:
+    """Tell whether hosts that seem to be down may be up, and we have not listened long enough to know."""
+    now, patience = ctx.clock.now(), ctx.config.host_down_seconds
+    if not _is_just_listening(ctx):
+        return False
+    return any(not (host.forced_down or host.is_up(now, patience)) for host in ctx.db.read(hosts.every))
+
+
+def _is_just_listening(ctx: Context) -> bool:
+    listening_seconds = (ctx.clock.now() - ctx.service.listening_since).total_seconds()
+    return listening_seconds <= ctx.config.host_down_seconds

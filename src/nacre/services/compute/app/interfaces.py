@@ -1,8 +1,8 @@
 """Network cards of servers that exist: what they are now, plugging one in, pulling one out.
 
 A workflow is written down first, and waits; then the port is made or lent, and with its card the workflow goes on
-and tells the host.  Should we die in between, or the host not be able to plug it in, the workflow is what takes
-the port back.
+and tells the host.  Should we die in between, the workflow makes the port; should that fail, or the host not be
+able to plug it in, the workflow is what takes the port back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from nacre.kernel.db import Transaction
 from nacre.kernel.errors import BadRequest
 from nacre.kernel.ids import new_id
 from nacre.services.compute.app import jobs, nics, servers, states
+from nacre.services.compute.app.jobs import InterfaceAttach
 from nacre.services.compute.db import nics as rows
 from nacre.services.compute.db.nics import Nic
 from nacre.services.compute.db.servers import Server
@@ -55,41 +56,78 @@ def attach(
     Raises WrongState, PortInUse, NetworkNotUsable, and what network says.
     """
     states.check(ctx, server, states.ATTACH_INTERFACE)
-    host = states.host_of(server)
+    states.host_of(server)
     wish = _plan(ctx, port_id, network_id, fixed_ip, tag)
     port_id = wish.port_id or new_id()
-    job_id = ctx.db.run(_announce, ctx, server.id, port_id, wish)
+    wanted = jobs.InterfaceAttach(
+        server.id,
+        port_id,
+        tag=wish.tag,
+        owned=wish.port_id is None,
+        network_id=wish.network_id,
+        fixed_ip=wish.fixed_ip,
+    )
+    job_id = ctx.db.run(_announce, ctx, wanted)
     try:
-        port = _port(ctx, server, wish, port_id, host)
-        nics.refuse_unbound(port, host)
-        (described,) = nics.describe(ctx, [port], {})
-        return port, ctx.db.run(_write_down, ctx, job_id, described, wish)
+        port, described = make_port(ctx, server, wanted)
+        return port, ctx.db.run(_hand_over, ctx, job_id, described, wanted)
     except errors.NacreError:
         ctx.db.run(tasks.cancel, jobs.of(server.id), only=job_id)
         nics.take_back(ctx, server.id, port_id, owned=wish.port_id is None)
         raise
 
 
-def _announce(tx: Transaction, ctx: Context, server_id: str, port_id: str, wish: NetworkWish) -> int:
+def _announce(tx: Transaction, ctx: Context, wanted: InterfaceAttach) -> int:
     """Start the workflow that waits for the card, and return its job."""
-    states.check(ctx, servers.rows.lock(tx, server_id), states.ATTACH_INTERFACE)
-    wanted = jobs.InterfaceAttach(server_id, port_id, owned=wish.port_id is None)
-    return tasks.start(tx, jobs.ATTACH_INTERFACE, wanted, resource=jobs.of(server_id), ctx=ctx)
+    servers.begin(tx, ctx, wanted.server_id, states.ATTACH_INTERFACE)
+    resource = jobs.of(wanted.server_id)
+    return tasks.start(tx, jobs.ATTACH_INTERFACE, wanted, resource=resource, ctx=ctx)
 
 
-def _write_down(tx: Transaction, ctx: Context, job_id: int, described: Nic, wish: NetworkWish) -> Nic:
+def _hand_over(tx: Transaction, ctx: Context, job_id: int, described: Nic, wanted: InterfaceAttach) -> Nic:
     """Give the workflow the card for which it waits."""
-    server_id = described.server_id
     job = tasks.jobs.get(tx, job_id)
     if job is None or job.ended_at is not None or job.ending is not None:
         raise errors.Conflict(
             "The port was not ready in time.", detail=f"job {job_id} waits for it no longer"
         )
-    server = servers.begin(tx, ctx, server_id, states.ATTACH_INTERFACE)
-    nic = _nic(described, rows.of_server(tx, server_id), wish)
+    nic = write_down(tx, described, wanted)
+    tasks.wake(tx, resource=jobs.of(wanted.server_id))
+    return nic
+
+
+def make_port(ctx: Context, server: Server, wanted: InterfaceAttach) -> tuple[network.Port, Nic]:
+    """Make or bind the port of a new card; return it and how it looks as a card.  May run twice, even at once."""
+    host = states.host_of(server)
+    service, owner = ctx.as_service(), nics.owner_of(server)
+    if not wanted.owned:
+        port = network.bind_port(service, wanted.port_id, host=host, device_id=server.id, device_owner=owner)
+    else:
+        port = network.create_port(
+            service,
+            str(wanted.network_id),
+            project_id=server.project_id,
+            device_id=server.id,
+            device_owner=owner,
+            port_id=wanted.port_id,
+            fixed_ips=[{"ip_address": wanted.fixed_ip}] if wanted.fixed_ip else None,
+            host=host,
+        )
+    nics.refuse_unbound(port, host)
+    (described,) = nics.describe(ctx, [port], {})
+    return port, described
+
+
+def write_down(tx: Transaction, described: Nic, wanted: InterfaceAttach) -> Nic:
+    """Give a server its new card on paper, unless it has it; return the card."""
+    server = servers.rows.lock(tx, wanted.server_id)
+    present = rows.of_server(tx, server.id)
+    if there := next((nic for nic in present if nic.port_id == wanted.port_id), None):
+        return there
+    position = max((nic.position for nic in present), default=-1) + 1
+    nic = msgspec.structs.replace(described, position=position, tag=wanted.tag, owned=wanted.owned)
     rows.put(tx, nic)
-    servers.rows.update(tx, server_id, revision=server.revision + 1)
-    tasks.wake(tx, resource=jobs.of(server_id))
+    servers.rows.update(tx, server.id, revision=server.revision + 1)
     return nic
 
 
@@ -111,27 +149,6 @@ def _plan(
     asked = NetworkWish(network_id=network_id, port_id=port_id, fixed_ip=fixed_ip, tag=tag)
     (wish,) = nics.plan(ctx, [asked], several=False)
     return wish
-
-
-def _port(ctx: Context, server: Server, wish: NetworkWish, port_id: str, host: str) -> network.Port:
-    service, owner = ctx.as_service(), nics.owner_of(server)
-    if wish.port_id is not None:
-        return network.bind_port(service, port_id, host=host, device_id=server.id, device_owner=owner)
-    return network.create_port(
-        service,
-        str(wish.network_id),
-        project_id=server.project_id,
-        device_id=server.id,
-        device_owner=owner,
-        port_id=port_id,
-        fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
-        host=host,
-    )
-
-
-def _nic(described: Nic, before: list[Nic], wish: NetworkWish) -> Nic:
-    position = max((nic.position for nic in before), default=-1) + 1
-    return msgspec.structs.replace(described, position=position, tag=wish.tag, owned=wish.port_id is None)
 
 
 def detach(ctx: Context, server: Server, port_id: str) -> None:

@@ -80,12 +80,14 @@ class ServerSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class InterfaceAttach(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Plug a card into a server."""
+    """Plug a card into a server: of a port that is lent, or of one that is made on a network (`owned`)."""
 
     server_id: str
     port_id: str
     tag: str | None = None
     owned: bool = False
+    network_id: str | None = None
+    fixed_ip: str | None = None
 
 
 class InterfaceDetach(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Plug a network card into a server once its port exists; if the port or the host fails, the port goes again.
 
-The request that started this makes the port meanwhile, and writes the card down.  If it died of that, nobody else
-would know the port.
+The request that started this makes the port meanwhile, because it has to show it, and writes the card down.
+If it seems to have died of that, the port is made here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, nics, specs, states
+from nacre.services.compute.app import actions, host_calls, interfaces, nics, specs, states
 from nacre.services.compute.app.jobs import ATTACH_INTERFACE, InterfaceAttach
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as rows
@@ -18,8 +18,8 @@ from nacre.services.compute.db import servers
 from nacre.services.compute.errors import ServerSuperseded
 
 EVENT = "compute_attach_interface"
-PORT_SECONDS = 15.0
-"""How long a request may take to make a port; after that it is thought dead."""
+PORT_SECONDS = 3.0
+"""How long a request may take to make a port before we make it too."""
 
 
 def take_back(ctx: Context, run: Run[InterfaceAttach]) -> None:
@@ -36,14 +36,16 @@ def take_back(ctx: Context, run: Run[InterfaceAttach]) -> None:
 
 
 @ATTACH_INTERFACE.step(undo=take_back)
-def await_port(ctx: Context, run: Run[InterfaceAttach]) -> Wait | None:
-    """Wait until the card is written down."""
+def make_port(ctx: Context, run: Run[InterfaceAttach]) -> Wait | Finish | None:
+    """Wait until the card is written down, or make its port and write it down."""
     nic = ctx.db.read(rows.by_port, run.input.port_id)
     if nic is not None and nic.server_id == run.input.server_id:
         return None
-    if run.waited_seconds >= PORT_SECONDS:
-        raise ServerSuperseded(f"Port {run.input.port_id} was not ready in time.")
-    return Wait(PORT_SECONDS, "the port to be made")
+    if run.waited_seconds < PORT_SECONDS:
+        return Wait(PORT_SECONDS, "the port to be made")
+    server = ctx.db.read(servers.get, run.input.server_id)
+    _, described = interfaces.make_port(ctx, server, run.input)
+    return Finish(lambda tx: interfaces.write_down(tx, described, run.input))
 
 
 @ATTACH_INTERFACE.step()

@@ -25,7 +25,7 @@ from nacre.services.network import client as network
 from nacre.services.placement import client as placement
 
 SCHEDULING, SPAWNING = "conductor_schedule_and_build_instances", "compute__do_build_and_run_instance"
-PORT_POLL_SECONDS = 5.0
+HOST_POLL_SECONDS, PORT_POLL_SECONDS = 2.0, 5.0
 HOST = "host"  # who refused, where it was the host itself
 
 
@@ -41,15 +41,20 @@ def release(ctx: Context, run: Run[ServerBuild]) -> None:
 
 
 @BUILD.step(undo=release)
-def schedule(ctx: Context, run: Run[ServerBuild]) -> choice.Choice | Finish:
-    """Find a host, and claim its room for the server."""
+def schedule(ctx: Context, run: Run[ServerBuild]) -> choice.Choice | Finish | Wait:
+    """Find a host, and claim its room for the server; after our own start, wait for hosts to report."""
     server_id = run.input.server_id
 
     def begin(tx: Transaction) -> rows.Server:
         actions.begin(tx, ctx, server_id, SCHEDULING)
         return rows.get(tx, server_id)
 
-    chosen = choice.choose(ctx, ctx.db.run(begin), run.input.excluded)
+    try:
+        chosen = choice.choose(ctx, ctx.db.run(begin), run.input.excluded)
+    except NoValidHost:
+        if host_calls.may_appear(ctx):
+            return Wait(HOST_POLL_SECONDS, "hosts that have not reported since our start")
+        raise
 
     def end(tx: Transaction) -> None:
         rows.update(tx, server_id, task_state=TaskState.NETWORKING)

@@ -22,9 +22,10 @@ MISSED_REPORTS = 2.5
 
 
 def is_alive(ctx: Context, host: Host) -> bool:
-    """Tell whether a host was heard of lately."""
+    """Tell whether a host was heard of lately, as far as we have been there to hear it."""
     patience = max(ctx.config.agent_down_seconds, host.interval_seconds * MISSED_REPORTS)
-    return ctx.clock.now() - host.heard_at <= timedelta(seconds=patience)
+    silent_since = max(host.heard_at, ctx.service.listening_since)
+    return ctx.clock.now() - silent_since <= timedelta(seconds=patience)
 
 
 def decide(tx: Transaction, ctx: Context, port_id: str, network: Network, host_name: str) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def leave_dead_hosts(ctx: Context) -> tuple[int, int]:
     """Move routers and DHCP servers away from hosts that stay dead; returns (found, healed)."""
     deadline = ctx.clock.now() - timedelta(seconds=ctx.config.reschedule_seconds)
     found = healed = 0
+    if deadline < ctx.service.listening_since:  # who is silent may have spoken before we listened
+        return found, healed
     for host in ctx.db.read(hosts.silent_since, deadline):
         for server in ctx.db.read(dhcp_rows.on_host, host):
             found += 1

@@ -146,9 +146,7 @@ class SimulatedDriver(Driver):
                 if spec.id in machines and machines[spec.id].disk_lost
             ),
             *(
-                rpc.Found(
-                    kind=rpc.Trouble.FILES_STRAY, server_id=each, text="Files are here, and no server."
-                )
+                rpc.Found(kind=rpc.Trouble.FILES_STRAY, server_id=each, text="Files are here, and no server.")
                 for each in stray
                 if each not in machines
             ),
