@@ -57,7 +57,7 @@ def run(options: Options, *, kind: str, host: str | None) -> None:
     finished = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: finished.set())
-    with _held(where / kind):
+    with held(where / kind):
         bus = open_bus(bus_options, name=host)
         try:
             agent = _make(kind, host, bus, where / kind, settled, _complete(state, config))
@@ -85,7 +85,7 @@ def _complete(state: StateDirectory, config: ConfigFile) -> ConfigFile:
 
 
 @contextmanager
-def _held(where: Path) -> Iterator[None]:
+def held(where: Path) -> Iterator[None]:
     """Keep a second agent of the same kind from serving the same host from here."""
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(where / "agent.lock", "a") as lock:

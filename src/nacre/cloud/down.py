@@ -1,4 +1,8 @@
-"""`nacre down`: stop the control plane; with --purge remove every trace of the cloud."""
+"""`nacre down`: stop the control plane; with --purge remove every trace of the cloud.
+
+On a machine that has only agents of a larger cloud there is nothing to stop but them, which whoever started
+them does; --purge then removes what they made on this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,25 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nacre.cloud import settings
+from nacre.cloud.agent import held
 from nacre.cloud.options import Mode, Options
 from nacre.cloud.state import Running, StateDirectory
 from nacre.cloud.terminal import Terminal
 from nacre.kernel.errors import NotFound, Unavailable
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def run(options: Options, *, purge: bool) -> None:
     """Stop what runs; then, if asked to, remove servers, networks, disks and state."""
     terminal = Terminal()
     state = StateDirectory(options.state)
-    if not state.root.is_dir() or (not state.is_cloud and not (state.root / "run").is_dir()):
+    if not state.is_cloud and not any(path.is_dir() for path in (state.root / "run", state.hosts)):
         raise NotFound(f"There is no cloud in {state.root}.")
     running = state.running()
     if running:
@@ -31,7 +38,8 @@ def run(options: Options, *, purge: bool) -> None:
         terminal.say(f"No cloud runs in {state.root}.")
     if purge:
         section, config = settings.read(options)
-        with state.held():
+        state.prepare()
+        with state.held(), agents_held(state):
             if section.mode and Mode(section.mode) is Mode.REAL:
                 from nacre.cloud.assembly import purge_data_plane
 
@@ -50,6 +58,15 @@ def stop(state: StateDirectory, running: Running) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(f"Process {running.pid} does not stop; its log is {state.log}.")
         time.sleep(0.02)
+
+
+@contextmanager
+def agents_held(state: StateDirectory) -> Iterator[None]:
+    """Keep agents of this machine from running meanwhile; Conflict if one runs."""
+    with ExitStack() as stack:
+        for where in state.hosts.glob("*/*/"):
+            stack.enter_context(held(where))
+        yield
 
 
 def remove(root: Path) -> None:
