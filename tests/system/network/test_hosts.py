@@ -205,19 +205,11 @@ def test_purge_leaves_the_machine_as_it_was(make_plane: Callable[..., Plane]) ->
     def picture() -> list[str]:
         """What there is on the machine, but for the namespaces of tests that run beside this one."""
         own = plane.namespace if plane else "nothing yet"
-        return [
-            "".join(
-                line
-                for line in sorted(namespaces.command(command).splitlines(keepends=True))
-                if command[-1] != "netns" or line.startswith(own)
-            )
-            for command in (
-                ["ip", "-br", "link"],
-                ["ip", "route"],
-                ["nft", "list", "tables"],
-                ["ip", "netns"],
-            )
-        ]
+        names = [name for name in namespaces.present() if name.startswith(own)]
+        # Names only: a link that was made a moment ago may still be coming up.
+        links = [line.split()[0] for line in namespaces.command(["ip", "-br", "link"]).splitlines()]
+        rest = [namespaces.command(command) for command in (["ip", "route"], ["nft", "list", "tables"])]
+        return [*sorted(names), *sorted(links), *rest]
 
     plane: Plane | None = None
     before = picture()
