@@ -117,7 +117,7 @@ class ComputeCloud(TestCloud):
         self.compute = self.process.services["compute"]
         self.network = Networks(self.user("admin"))
 
-    def add_host(self, name="host-1", **options):
+    def add_host(self, name="host-1", boot_id="b", before_start=lambda driver: None, **options):
         driver = SimulatedDriver(
             self.directory / name / "driver", SimulatedOptions(**options), clock=self.clock
         )
@@ -128,8 +128,9 @@ class ComputeCloud(TestCloud):
             self.directory / name / "agent",
             transfers=InProcess(self),
             clock=self.clock,
-            boot_id="b",
+            boot_id=boot_id,
         )
+        before_start(driver)
         agent.start()
         self.agents[name], self.drivers[name] = agent, driver
         if name not in self.network_agents:

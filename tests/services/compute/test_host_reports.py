@@ -2,7 +2,6 @@
 
 from tests.services.compute.conftest import eventually
 
-from nacre.services.compute.db import servers
 from nacre.services.compute.tasks import server_sync
 
 

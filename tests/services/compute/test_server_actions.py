@@ -58,7 +58,7 @@ def test_bad_actions(member, server_id):
 
 def test_actions_that_are_not_offered(member, admin, server_id):
     nowhere = "11111111-2222-3333-4444-555555555555"
-    for action in ("migrate", "os__migrateLive", "evacuate", "shelveOffload"):
+    for action in ("shelveOffload",):
         assert member.act(server_id, **{action: None}).status == 403, action
         assert admin.act(server_id, **{action: None}).status == 501, action
         assert admin.act(nowhere, **{action: None}).status == 404, action

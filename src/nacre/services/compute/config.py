@@ -52,6 +52,8 @@ class ComputeOptions(Options, frozen=True, kw_only=True):
     """The zone of hosts whose aggregates name none."""
     build_timeout_seconds: float = 1800.0
     """How long a host may take to make a server."""
+    live_migration_timeout_seconds: float = 3600.0
+    """How long a running server may be on its way to another host; after that it stays."""
     shutdown_timeout_seconds: float = 60.0
     """How long a guest may take to power itself off before it is cut off."""
     reclaim_deleted_after_seconds: float = 0.0

@@ -97,6 +97,10 @@ class NoValidHost(errors.NacreError):
         super().__init__(f"No valid host was found. {reason}", detail=detail)
 
 
+class NoRoomInPlace(errors.NacreError):
+    """The host of a server has no room for its new size; another one may have."""
+
+
 class HostRefused(errors.NacreError):
     """A host took the server and could not make it so."""
 
@@ -131,6 +135,37 @@ class GroupNotFound(errors.BadReference):
 
 class CannotResize(errors.BadRequest):
     """The new size cannot be had, whatever the state of the server."""
+
+
+class MigrationNotFound(errors.NotFound):
+    """There is no such migration, or it is over."""
+
+
+class MigrationNotFoundForServer(errors.NotFound):
+    def __init__(self, number: int, server_id: str) -> None:
+        super().__init__(f"Migration {number} not found for instance {server_id}")
+
+
+class WrongMigrationState(errors.BadRequest):
+    def __init__(self, number: int, server_id: str, state: str, action: str) -> None:
+        super().__init__(
+            f"Migration {number} state of instance {server_id} is {state}. "
+            f"Cannot {action} while the migration is in this state."
+        )
+
+
+class CannotMigrate(errors.BadRequest):
+    """The server cannot go where it is to go; says why not."""
+
+
+class HostStillUp(errors.BadRequest):
+    def __init__(self, host: str) -> None:
+        super().__init__(f"Compute service of {host} is still in use.")
+
+
+class EvacuationHostNotFound(errors.NotFound):
+    def __init__(self, host: str) -> None:
+        super().__init__(f"Compute host {host} not found.")
 
 
 class KeyNameInvalid(errors.BadReference):

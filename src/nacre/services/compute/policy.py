@@ -88,10 +88,20 @@ TOPOLOGY = _rule("compute:server:topology:index", READER, "See how a server lies
 SERVER_PASSWORD_SHOW = _rule("os-server-password:show", READER, "See a server's encrypted password.")
 SERVER_PASSWORD_CLEAR = _rule("os-server-password:clear", MEMBER, "Clear a server's encrypted password.")
 
-# actions that this cloud does not offer
+# from host to host
 MIGRATE = _rule("os-migrate-server:migrate", ADMIN, "Move a server to another host.")
+MIGRATE_TO_HOST = _rule("os-migrate-server:migrate:host", ADMIN, "Say to which host a server is moved.")
 MIGRATE_LIVE = _rule("os-migrate-server:migrate_live", ADMIN, "Move a running server to another host.")
-EVACUATE = _rule("os-evacuate", ADMIN, "Have a server anew on another host.")
+MIGRATE_LIVE_TO_HOST = _rule(
+    "os-migrate-server:migrate_live:host", ADMIN, "Say to which host a running server is moved."
+)
+EVACUATE = _rule("os-evacuate", ADMIN, "Have a server anew on another host, because its own has failed.")
+SERVER_MIGRATIONS_INDEX = _rule("servers:migrations:index", ADMIN, "List a server's running migrations.")
+SERVER_MIGRATIONS_SHOW = _rule("servers:migrations:show", ADMIN, "Show how far a server's migration is.")
+SERVER_MIGRATIONS_FORCE = _rule("servers:migrations:force_complete", ADMIN, "Have a migration complete.")
+SERVER_MIGRATIONS_ABORT = _rule("servers:migrations:delete", ADMIN, "Abort a running migration.")
+
+# actions that this cloud does not offer
 SHELVE = _rule("os-shelve:shelve", MEMBER, "Shelve a server.")
 UNSHELVE = _rule("os-shelve:unshelve", MEMBER, "Unshelve a server.")
 SHELVE_OFFLOAD = _rule("os-shelve:shelve_offload", ADMIN, "Take a shelved server off its host.")

@@ -32,6 +32,8 @@ from nacre.services.compute.api import (
     server_actions,
     server_interfaces,
     server_metadata,
+    server_migrations,
+    server_moves,
     server_tags,
     servers,
     services,
@@ -57,11 +59,15 @@ from nacre.services.compute.tasks import (
     resize_revert,
     server_build,
     server_delete,
+    server_evacuate,
+    server_live_migrate,
+    server_migrate,
     server_power,
     server_resize,
     server_respec,
     server_snapshot,
 )
+from nacre.services.compute.tasks.evacuation_sync import EVACUATION_SYNC
 from nacre.services.compute.tasks.host_inventory import HOST_INVENTORY
 from nacre.services.compute.tasks.server_reclaim import SERVER_RECLAIM
 from nacre.services.compute.tasks.server_sync import SERVER_SYNC
@@ -77,6 +83,8 @@ API = Api(
         keypairs.routes,
         servers.routes,
         server_actions.routes,
+        server_moves.routes,
+        server_migrations.routes,
         server_metadata.routes,
         server_tags.routes,
         server_interfaces.routes,
@@ -141,7 +149,8 @@ CONSOLE = Api(
 
 STEPS = (
     server_build, server_delete, server_power, server_respec, server_resize, resize_confirm, resize_revert,
-    server_snapshot, backup_rotate, interface_attach, interface_detach,
+    server_live_migrate, server_migrate, server_evacuate, server_snapshot, backup_rotate,
+    interface_attach, interface_detach,
 )  # fmt: skip
 """The modules that give the workflows their steps."""
 
@@ -157,6 +166,7 @@ MANIFEST = Manifest(
         HOST_INVENTORY,
         SERVER_SYNC,
         SERVER_RECLAIM,
+        EVACUATION_SYNC,
         *(sweep.reconciler() for sweep in findings.SWEEPS),
     ),
     rpc=host_reports.handlers,

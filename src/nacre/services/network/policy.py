@@ -153,6 +153,11 @@ attributes(
 )
 DELETE_PORT = rule("delete_port", any_of(PORT_OWNERS, NET_OWNER_MEMBER), "Delete a port.")
 
+GET_BINDING = rule("get_port_binding", ADMIN_OR_SERVICE, "See the hosts to which a port is bound.")
+CREATE_BINDING = rule("create_port_binding", ADMIN_OR_SERVICE, "Bind a port to a further host.")
+DELETE_BINDING = rule("delete_port_binding", ADMIN_OR_SERVICE, "Unbind a port from a further host.")
+ACTIVATE_BINDING = rule("activate", ADMIN_OR_SERVICE, "Have another of its hosts carry a port.")
+
 # --- security groups --------------------------------------------------------------------------------------
 
 CREATE_GROUP = rule("create_security_group", ADMIN_OR_MEMBER, "Make a security group.")

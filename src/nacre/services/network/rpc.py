@@ -140,6 +140,7 @@ class PortSpec(Message, frozen=True, kw_only=True):
     device_owner: str = ""
     device_id: str = ""
     mtu: int = 1500
+    active: bool = True  # False: its server is elsewhere and may come; only what it says itself leads here
 
 
 class DhcpOption(Message, frozen=True, kw_only=True):

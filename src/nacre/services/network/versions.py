@@ -31,6 +31,7 @@ EXTENSIONS = _table(
         "auto-allocated-topology": ("Ready-made networks", "A network, subnet and router for who has none."),
         "availability_zone": ("Availability zones", "Zones in which agents run."),
         "binding": ("Port binding", "Which host carries a port, and how it is plugged there."),
+        "binding-extended": ("Further hosts of ports", "A port may be ready on a host before it goes there."),
         "default-subnetpools": ("Default subnet pools", "A subnet takes its range from the default pool."),
         "dhcp_agent_scheduler": ("DHCP placement", "Which agents run DHCP for which networks."),
         "dns-integration": ("Names of ports", "A port's name is told to its guest and to its neighbours."),

@@ -139,6 +139,43 @@ def claim(
                 raise
 
 
+def claim_together(
+    ctx: Context,
+    claims: Mapping[str, Mapping[str, Resources]],
+    *,
+    project_id: str,
+    user_id: str,
+    consumer_types: Mapping[str, str] | None = None,
+) -> None:
+    """Let each of several consumers hold exactly this (nothing, if it is empty), all of them or none.
+
+    So room can pass from one to another without being free in between.  Conflict where there is no room.  May
+    be repeated: the second time changes nothing.
+    """
+    types = consumer_types or {}
+    for left in reversed(range(TRIES)):
+        body: dict[str, Any] = {}
+        for consumer_id, allocations in claims.items():
+            wanted = {uuid: dict(resources) for uuid, resources in allocations.items()}
+            now = held(ctx, consumer_id)
+            if now.allocations != wanted:
+                body[consumer_id] = {
+                    "allocations": {uuid: {"resources": resources} for uuid, resources in wanted.items()},
+                    "project_id": project_id,
+                    "user_id": user_id,
+                    "consumer_generation": now.generation,
+                    "consumer_type": types.get(consumer_id, "INSTANCE"),
+                }
+        if not body:
+            return
+        try:
+            _call(ctx, "POST", "/allocations", body=body)
+            return
+        except errors.Conflict as error:
+            if not left or "generation" not in error.message:
+                raise
+
+
 def release(ctx: Context, consumer_id: str) -> None:
     """Let a consumer hold nothing; what holds nothing already is no error."""
     try:

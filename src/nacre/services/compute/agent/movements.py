@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from nacre.kernel.errors import Conflict, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.base import Attempt, Done, Driver, Later
 from nacre.services.compute.agent.passages import Doors, Way
@@ -36,9 +37,15 @@ class Movements:
         return result
 
     def send(self, message: rpc.SendServer, attempt: Attempt) -> Done:
-        """Send a server to where it is expected."""
-        way = Way(self._doors.identity, message.arrival)
-        return self._driver.moves.send(message.server_id, message.manner, way, attempt)
+        """Send a server to where it is expected.
+
+        An outage ends it: where the server is then, only who can ask both hosts can tell.
+        """
+        try:
+            way = Way(self._doors.identity, message.arrival)
+            return self._driver.moves.send(message.server_id, message.manner, way, attempt)
+        except Unavailable as error:
+            raise Conflict(error.message, detail=error.detail) from error
 
     def force(self, message: rpc.MoveRequest) -> rpc.Nothing:
         """Have a server that is being sent arrive soon."""

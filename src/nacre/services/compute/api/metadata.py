@@ -20,6 +20,7 @@ def _guest(req: Request) -> Guest:
         req.headers.get("x-instance-id", ""),
         req.headers.get("x-tenant-id", ""),
         req.headers.get("x-instance-id-signature", ""),
+        host=req.headers.get("x-nacre-host", ""),
     )
 
 

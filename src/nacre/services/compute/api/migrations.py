@@ -10,9 +10,10 @@ from nacre.kernel.http.routing import Routes
 from nacre.kernel.wire import SHOW, Resource, field
 from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
-from nacre.services.compute.api import queries
+from nacre.services.compute.api import links, queries
 from nacre.services.compute.api.server_views import fine_moment
-from nacre.services.compute.app import migrations
+from nacre.services.compute.app import migrations, moves
+from nacre.services.compute.db.migrations import Migration as Row
 from nacre.services.compute.db.migrations import Wanted
 
 
@@ -27,7 +28,7 @@ class Migration(Resource):
     source_compute = field(SHOW, source="source_host")
     dest_node = field(SHOW, source="target_node")
     dest_compute = field(SHOW, source="target_host")
-    # an address of the host, and known only where servers move
+    # an address of the host, which those who ask of servers need not know
     dest_host = field(SHOW, source=lambda req, migration: None)
     old_instance_type_id = field(SHOW, source="old_flavor")
     new_instance_type_id = field(SHOW, source="new_flavor")
@@ -68,11 +69,19 @@ def index(req: Request) -> dict[str, Any]:
     )
     asked = page(req, Migration, maximum=req.ctx.config.max_list)
     found = migrations.index(req.ctx, wanted, asked)
-    body: dict[str, Any] = {"migrations": [req.show(Migration, each) for each in found]}
+    body: dict[str, Any] = {"migrations": [_shown(req, each) for each in found]}
     more = next_links(req, asked, [each.uuid for each in found]) if paged else []
     if more:
         body["migrations_links"] = more
     return body
+
+
+def _shown(req: Request, migration: Row) -> dict[str, Any]:
+    """Show a migration; with links to the rest of what there is to see of a live one that is under way."""
+    shown = req.show(Migration, migration)
+    if _at_least(req, versions.MIGRATION_TYPES) and moves.is_under_way(migration):
+        shown["links"] = links.of(req, "servers", migration.server_id, "migrations", str(migration.id))
+    return shown
 
 
 def _at_least(req: Request, version: Any) -> bool:

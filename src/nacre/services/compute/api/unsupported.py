@@ -17,9 +17,6 @@ from nacre.services.compute.db.servers import Server
 MESSAGE = "The requested functionality is not supported."
 
 ACTIONS = {
-    "migrate": rules.MIGRATE,
-    "os-migrateLive": rules.MIGRATE_LIVE,
-    "evacuate": rules.EVACUATE,
     "shelve": rules.SHELVE,
     "unshelve": rules.UNSHELVE,
     "shelveOffload": rules.SHELVE_OFFLOAD,

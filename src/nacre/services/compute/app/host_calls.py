@@ -70,11 +70,18 @@ def _remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | 
         if outcome.command_id == command_id:
             _refuse(host, outcome)
             return None
-    if status.state is rpc.ServerState.MISSING and status.task is None and status.revision == 0:
+    if _has_nothing(status):
         return None
     message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
     answer = send(ctx, host, rpc.REMOVE_SERVER, message, "remove the server")
     return answer if isinstance(answer, Wait) else None
+
+
+def _has_nothing(status: rpc.ServerStatus) -> bool:
+    """Tell whether a host has neither a server nor anything that was made ready for one."""
+    if status.state is not rpc.ServerState.MISSING or status.task is not None or status.revision:
+        return False
+    return not status.outcomes or status.outcomes[-1].verb == rpc.REMOVE_SERVER.name
 
 
 def unplug(ctx: Context, host: str, message: rpc.DetachNic) -> None:

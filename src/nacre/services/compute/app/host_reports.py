@@ -15,9 +15,11 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.service import Service
 from nacre.services.compute import rpc
-from nacre.services.compute.app import inventory, jobs, servers, services, states
+from nacre.services.compute.app import inventory, jobs, migrations, servers, services, states
 from nacre.services.compute.db import hosts
+from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
+from nacre.services.compute.db.hosts import Host
 from nacre.services.compute.db.servers import Server
 from nacre.services.compute.db.tables import VmState
 
@@ -38,7 +40,14 @@ def handlers(service: Service) -> Handlers:
         hear_host(service.background_context(), message.status)
         return rpc.Nothing()
 
-    return {rpc.SERVER_REPORT: server_report, rpc.HOST_REPORT: host_report}
+    def owned_servers(message: rpc.OwnedServers) -> rpc.OwnedServers:
+        return owned(service.background_context(), message)
+
+    return {
+        rpc.SERVER_REPORT: server_report,
+        rpc.HOST_REPORT: host_report,
+        rpc.OWNED_SERVERS: owned_servers,
+    }
 
 
 def hear(ctx: Context, status: rpc.ServerStatus) -> bool:
@@ -49,10 +58,14 @@ def hear(ctx: Context, status: rpc.ServerStatus) -> bool:
     if server.deleted:
         return _remove_leftover(ctx, server, status)
     if server.task_state is not None or server.vm_state is VmState.BUILDING:
+        if status.move is not None:
+            ctx.db.run(migrations.record_progress, server.id, status.move)
         if status.task is None:
             tasks.wake(ctx, resource=jobs.of(server.id))
         return False
-    if server.host != status.host or _agrees(server, status):
+    if server.host != status.host:
+        return _remove_stray(ctx, server, status)
+    if _agrees(server, status):
         return False
     return bool(ctx.db.run(_follow, status))
 
@@ -90,6 +103,41 @@ def _follow(tx: Transaction, status: rpc.ServerStatus) -> bool:
     return True
 
 
+def _remove_stray(ctx: Context, server: Server, status: rpc.ServerStatus) -> bool:
+    """Have a host remove what it has of a server that is another host's by now: it was evacuated, or moved.
+
+    Not while anything is being done with the server, nor while its owner may still send it back.
+    """
+    if status.state is rpc.ServerState.MISSING or status.task is not None or server.host is None:
+        return False
+
+    def look(tx: Transaction) -> bool:
+        now = rows.find(tx, server.id)
+        migration = migration_rows.latest(tx, server.id)
+        waits = migration is not None and migration.status in migrations.OPEN
+        settled = now is not None and now.host not in (None, status.host) and now.task_state is None
+        return settled and not waits and now is not None and now.vm_state is not VmState.RESIZED
+
+    if not ctx.db.read(look) or tasks_of(ctx, server.id):
+        return False
+    log.info(
+        "Host %s has server %s, which is on %s now; removing it there", status.host, server.id, server.host
+    )
+    message = rpc.ServerCommand(command_id=f"stray-{server.id}", server_id=server.id)
+    ctx.bus.cast(rpc.host_topic(status.host), rpc.REMOVE_SERVER, message)
+    return True
+
+
+def owned(ctx: Context, asked: rpc.OwnedServers) -> rpc.OwnedServers:
+    """Tell a host which of its servers are its own still."""
+
+    def read(tx: Transaction) -> tuple[str, ...]:
+        where = rows.hosts_of(tx, asked.server_ids)
+        return tuple(each for each in asked.server_ids if where.get(each) == asked.host)
+
+    return rpc.OwnedServers(host=asked.host, server_ids=ctx.db.read(read))
+
+
 def _remove_leftover(ctx: Context, server: Server, status: rpc.ServerStatus) -> bool:
     """Have a host remove a server that was deleted while it was down."""
     if status.state is rpc.ServerState.MISSING or status.task == rpc.REMOVE_SERVER.name:
@@ -100,6 +148,11 @@ def _remove_leftover(ctx: Context, server: Server, status: rpc.ServerStatus) -> 
     message = rpc.ServerCommand(command_id=f"leftover-{server.id}", server_id=server.id)
     ctx.bus.cast(rpc.host_topic(status.host), rpc.REMOVE_SERVER, message)
     return True
+
+
+def _is_back(before: Host, now: Host, down_after_seconds: float) -> bool:
+    """Tell whether a host was down, or its agent was restarted, before this report."""
+    return not before.is_up(now.reported_at, down_after_seconds) or before.status.epoch != now.status.epoch
 
 
 def tasks_of(ctx: Context, server_id: str) -> bool:
@@ -113,7 +166,10 @@ def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
     services.note_here(ctx)  # whoever hears hosts is at work itself
 
     def write(tx: Transaction) -> None:
+        before = hosts.find(tx, status.host)
         host = hosts.record_status(tx, status)
+        if before is not None and _is_back(before, host, ctx.config.host_down_seconds):
+            tasks.wake(tx, kind=services.EVACUATION_SYNC)
         if inventory.wanted(ctx.config, host) != host.inventory:
             tasks.wake(tx, kind=inventory.RECONCILER)
 

@@ -51,6 +51,41 @@ class ServerResize(msgspec.Struct, frozen=True):
     was_off: bool
 
 
+class LiveMigration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Bring a running server to another host; `excluded` are hosts that earlier attempts tried in vain."""
+
+    server_id: str
+    migration_id: str
+    target: str | None = None
+    forced: bool = False
+    attempt: int = 1
+    excluded: tuple[str, ...] = ()
+
+
+class ColdMigration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Stop a server and bring it to another host, where it has the size of `flavor`."""
+
+    server_id: str
+    migration_id: str
+    flavor: FlavorCopy
+    was_off: bool
+    target: str | None = None
+    attempt: int = 1
+    excluded: tuple[str, ...] = ()
+
+
+class Evacuation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Make a server anew on another host, because its own is gone; `stays_off`: without starting it."""
+
+    server_id: str
+    migration_id: str
+    stays_off: bool
+    target: str | None = None
+    forced: bool = False
+    attempt: int = 1
+    excluded: tuple[str, ...] = ()
+
+
 class ResizeEnd(msgspec.Struct, frozen=True):
     """Keep a server's new size, or go back to the old one."""
 
@@ -102,6 +137,9 @@ DELETE: Workflow[ServerDelete] = Workflow("server_delete", ServerDelete)
 POWER: Workflow[ServerPower] = Workflow("server_power", ServerPower)
 RESPEC: Workflow[ServerRespec] = Workflow("server_respec", ServerRespec)
 RESIZE: Workflow[ServerResize] = Workflow("server_resize", ServerResize)
+LIVE_MIGRATE: Workflow[LiveMigration] = Workflow("server_live_migrate", LiveMigration)
+MIGRATE: Workflow[ColdMigration] = Workflow("server_migrate", ColdMigration)
+EVACUATE: Workflow[Evacuation] = Workflow("server_evacuate", Evacuation)
 CONFIRM: Workflow[ResizeEnd] = Workflow("resize_confirm", ResizeEnd)
 REVERT: Workflow[ResizeEnd] = Workflow("resize_revert", ResizeEnd)
 SNAPSHOT: Workflow[ServerSnapshot] = Workflow("server_snapshot", ServerSnapshot)
@@ -121,6 +159,6 @@ def backups_of(server_id: str) -> tuple[str, str]:
 
 
 ALL: tuple[Workflow[Any], ...] = (
-    BUILD, DELETE, POWER, RESPEC, RESIZE, CONFIRM, REVERT, SNAPSHOT, ROTATE, ATTACH_INTERFACE,
-    DETACH_INTERFACE,
+    BUILD, DELETE, POWER, RESPEC, RESIZE, CONFIRM, REVERT, LIVE_MIGRATE, MIGRATE, EVACUATE, SNAPSHOT, ROTATE,
+    ATTACH_INTERFACE, DETACH_INTERFACE,
 )  # fmt: skip

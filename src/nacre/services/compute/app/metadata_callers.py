@@ -2,7 +2,8 @@
 
 The agent knows the guest by the network and address that a packet came from.  It names the server in a
 header and signs the name with a secret that guests do not have; without the right signature nobody is
-told anything.
+told anything.  An agent on a host that joined the cloud has a secret of its own, which follows from the common one
+and the host's name, and says which host it is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ def signature(secret: str, server_id: str) -> str:
     return hmac.new(secret.encode(), server_id.encode(), hashlib.sha256).hexdigest()
 
 
-def guest(ctx: Context, server_id: str, project_id: str, shown: str) -> Guest:
+def secret_of(secret: str, host: str) -> str:
+    """Return the secret of one host's agent."""
+    return hmac.new(secret.encode(), f"host {host}".encode(), hashlib.sha256).hexdigest()
+
+
+def guest(ctx: Context, server_id: str, project_id: str, shown: str, *, host: str = "") -> Guest:
     """Return the guest that a request is for; raises BadRequest, BadSignature and NotFound."""
     for name, value in (("X-Instance-ID", server_id), ("X-Tenant-ID", project_id)):
         if not value:
@@ -38,6 +44,8 @@ def guest(ctx: Context, server_id: str, project_id: str, shown: str) -> Guest:
             "Metadata is not served here.",
             detail="[compute] metadata_secret is not set; no caller can be believed",
         )
+    if host:
+        secret = secret_of(secret, host)
     if not hmac.compare_digest(signature(secret, server_id).encode(), shown.encode()):
         raise BadSignature()
     found = metadata.guest(ctx, server_id)

@@ -1,8 +1,8 @@
-"""Other sizes for servers that exist, on the hosts where they are.
+"""Other sizes for servers that exist: on the hosts where they are if there is room, else on others.
 
-Until its owner confirms or takes back a new size, a server holds the larger of both sizes of everything,
-so that neither answer can fail for want of room.  A disk grows and never shrinks: a larger disk stays
-larger when the size is taken back.
+Until its owner confirms or takes back a new size, a server that stayed on its host holds the larger of both
+sizes of everything there, and one that moved holds room on both, so that neither answer can fail for want of it.
+A disk grows and never shrinks: a larger disk stays larger when the size is taken back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def begin(ctx: Context, server: Server, flavor_id: str, disk_config: str | None 
             states.RESIZE,
             vcpus=vcpus,
             memory_mb=memory_mb,
-            revision=present.revision + 2,
+            revision=present.revision + 3,
             disk_config=disk_config or present.disk_config,
         )
         states.host_of(present)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.errors import BadRequest, Conflict
@@ -24,6 +25,7 @@ from nacre.services.placement import client as placement
 
 COMPUTE, SCHEDULER, CONDUCTOR = "nova-compute", "nova-scheduler", "nova-conductor"
 INTERNAL_ZONE = "internal"
+EVACUATION_SYNC = "evacuation_sync"
 NOTED, NOTE_EVERY_SECONDS = "control_process_noted", 20.0
 
 
@@ -142,6 +144,8 @@ def update(
         changes["forced_down"] = forced_down
     if not ctx.db.run(hosts.update, service.host, **changes):
         raise ServiceNotFound(service.id)
+    if forced_down is False:
+        tasks.wake(ctx, kind=EVACUATION_SYNC)  # it may have servers yet that others have now
     return get(ctx, service.id)
 
 

@@ -132,6 +132,29 @@ CONFIRM_RESIZE = Operation(
 REVERT_RESIZE = Operation(
     name="revertResize", states=_states(V.RESIZED), sets=T.RESIZE_REVERTING, records="revertResize"
 )
+LIVE_MIGRATE = Operation(
+    name="os-migrateLive", states=_states(V.ACTIVE, V.PAUSED), sets=T.MIGRATING, records="live-migration"
+)
+ABORT_MIGRATION = Operation(
+    name="abort live migration", states=None, tasks=frozenset((T.MIGRATING,)), records="live_migration_cancel"
+)
+FORCE_MIGRATION = Operation(
+    name="force_complete",
+    states=_states(V.ACTIVE, V.PAUSED),
+    tasks=frozenset((T.MIGRATING,)),
+    records="live_migration_force_complete",
+)
+MIGRATE = Operation(
+    name="migrate", states=_states(V.ACTIVE, V.STOPPED), sets=T.RESIZE_PREP, records="migrate"
+)
+EVACUATE = Operation(
+    name="evacuate",
+    states=_states(V.ACTIVE, V.STOPPED, V.ERROR),
+    tasks=None,  # the host may have failed in the middle of anything
+    sets=T.REBUILDING,
+    records="evacuate",
+    minds_lock=False,
+)
 RESCUE = Operation(
     name="rescue", states=_states(V.ACTIVE, V.STOPPED, V.ERROR), sets=T.RESCUING, records="rescue"
 )
@@ -193,5 +216,6 @@ SEEN: dict[ServerState, tuple[PowerState, VmState | None]] = {
     ServerState.SHUTDOWN: (PowerState.SHUTDOWN, V.STOPPED),
     ServerState.SUSPENDED: (PowerState.SUSPENDED, V.SUSPENDED),
     ServerState.CRASHED: (PowerState.CRASHED, V.STOPPED),
+    ServerState.ARRIVING: (PowerState.PAUSED, None),
     ServerState.MISSING: (PowerState.NOSTATE, None),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -9,6 +10,7 @@ from sqlalchemy import func, or_, select
 
 from nacre.kernel.db import Page, Sort, Transaction, conditions, page
 from nacre.services.compute.db.tables import flavors, migrations
+from nacre.services.compute.rpc import MoveProgress
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     target_node: str | None
     old_flavor: int | None
     new_flavor: int | None
+    progress: MoveProgress | None
     created_at: datetime
     updated_at: datetime
 
@@ -59,16 +62,57 @@ def index(tx: Transaction, wanted: Wanted, asked: Page) -> list[Migration]:
     return page(tx, query, Migration, migrations, asked, marker_column=migrations.c.uuid)
 
 
+def find(tx: Transaction, uuid: str) -> Migration | None:
+    """Return a migration by its UUID, or None."""
+    return tx.find(_ALL.where(migrations.c.uuid == uuid), Migration)
+
+
+def by_number(tx: Transaction, server_id: str, number: int) -> Migration | None:
+    """Return a migration of a server by the id that clients know, or None."""
+    query = _ALL.where(migrations.c.id == number, migrations.c.server_id == server_id)
+    return tx.find(query, Migration)
+
+
+def latest(tx: Transaction, server_id: str) -> Migration | None:
+    """Return a server's latest migration, if it ever had one."""
+    newest = select(func.max(migrations.c.id)).where(migrations.c.server_id == server_id)
+    return tx.find(_ALL.where(migrations.c.id == newest.scalar_subquery()), Migration)
+
+
+def of_server(tx: Transaction, server_id: str, kind: str, statuses: Collection[str]) -> list[Migration]:
+    """Return a server's migrations of a type that have any of these statuses."""
+    query = _ALL.where(
+        migrations.c.server_id == server_id,
+        migrations.c.type == kind,
+        migrations.c.status.in_(list(statuses)),
+    )
+    return tx.all(query.order_by(migrations.c.id), Migration)
+
+
+def with_status(
+    tx: Transaction, kind: str, status: str, limit: int, *, source: str | None = None
+) -> list[Migration]:
+    """Return migrations of a type that have a status (away from one host), the oldest first."""
+    query = _ALL.where(migrations.c.status == status, migrations.c.type == kind)
+    if source is not None:
+        query = query.where(migrations.c.source_host == source)
+    return tx.all(query.order_by(migrations.c.id).limit(limit), Migration)
+
+
 def insert(tx: Transaction, **values: object) -> None:
     """Note that a migration begins."""
     now = tx.now()
-    tx.insert(migrations, {**values, "created_at": now, "updated_at": now})
+    tx.insert(migrations, {"progress": None, **values, "created_at": now, "updated_at": now})
+
+
+def update(tx: Transaction, uuid: str, **values: object) -> None:
+    """Change what is noted of a migration."""
+    tx.update(migrations, migrations.c.uuid == uuid, {**values, "updated_at": tx.now()})
 
 
 def set_status(tx: Transaction, server_id: str, status: str, *, of: tuple[str, ...]) -> None:
     """Say how far a server's latest migration is, if it is one that has any of these statuses."""
-    latest = select(func.max(migrations.c.id)).where(migrations.c.server_id == server_id)
-    found = tx.find(_ALL.where(migrations.c.id == latest.scalar_subquery()), Migration)
+    found = latest(tx, server_id)
     if found is not None and found.status in of:
         tx.update(migrations, found.id, {"status": status, "updated_at": tx.now()})
 

@@ -320,9 +320,11 @@ migrations = Table(
     column("target_node", Name, null=True),
     column("old_flavor", Integer, null=True),
     column("new_flavor", Integer, null=True),
+    column("progress", Json(rpc.MoveProgress), null=True),  # of one that is under way
     column("created_at", UtcDateTime),
     column("updated_at", UtcDateTime),
     UniqueConstraint("uuid", name="migrations_one_uuid"),
+    Index("migrations_by_status", "status", "type", "id"),
     Index("migrations_by_server", "server_id", "id"),
     Index("migrations_by_age", "created_at", "id"),
 )
@@ -493,4 +495,4 @@ console_tokens = Table(
 )
 
 drift.tables(metadata)
-SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")
+SCHEMA = Schema(metadata, revision="0003", migrations=Path(__file__).parent / "migrations")

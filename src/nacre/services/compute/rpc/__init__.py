@@ -58,6 +58,7 @@ from nacre.services.compute.rpc.moves import (
     MoveRequest,
     OwnedServers,
     SendServer,
+    arrival,
 )
 from nacre.services.compute.rpc.spec import (
     SECRET,
@@ -176,6 +177,7 @@ __all__ = [
     "UNPAUSE",
     "Upload",
     "VolumeSpec",
+    "arrival",
     "host_topic",
 ]
 

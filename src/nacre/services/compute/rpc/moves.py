@@ -14,6 +14,8 @@ Hosts never speak to each other but for the time of one move.  The control plane
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from nacre.services.compute.rpc.commands import ServerCommand
 from nacre.services.compute.rpc.spec import Message, ServerSpec
 
@@ -56,6 +58,11 @@ class Arrival(Message, frozen=True, kw_only=True):
     port: int
     certificate: str
     passport: dict[str, Any] = {}
+
+
+def arrival(result: dict[str, Any]) -> Arrival:
+    """Read the outcome of `expect_server`."""
+    return msgspec.convert(result, Arrival)
 
 
 class SendServer(ServerCommand, frozen=True, kw_only=True):

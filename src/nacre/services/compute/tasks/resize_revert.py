@@ -1,4 +1,4 @@
-"""Take a server's new size back: stop the guest, make it anew with the old size, give the room back."""
+"""Take a server's new size back, or its new host: stop the guest, make it anew as and where it was."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
+from nacre.services.compute.app import (
+    actions,
+    host_calls,
+    migrations,
+    nics,
+    relocation,
+    resize,
+    servers,
+    specs,
+    states,
+)
 from nacre.services.compute.app.jobs import REVERT, ResizeEnd
+from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 
@@ -29,29 +40,60 @@ def stop(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
 
 
 @REVERT.step()
+def go_home(ctx: Context, run: Run[ResizeEnd]) -> str | None:
+    """Write down that it is as it was, where it was, and have its ports follow; return the host that it leaves."""
+    server_id = run.input.server_id
+
+    def change(tx: Transaction) -> str | None:
+        server, migration = rows.get(tx, server_id), migration_rows.latest(tx, server_id)
+        old = server.old_flavor or server.flavor
+        sizes = {"flavor": old, "flavor_id": old.id, "old_flavor": None}
+        if migration is None or migration.source_host == migration.target_host:
+            rows.update(tx, server_id, **sizes)
+            return None
+        relocation.place(tx, ctx, server_id, str(migration.source_host), **sizes)
+        return migration.target_host
+
+    leaves = ctx.db.run(change)
+    if leaves is not None:
+        relocation.move_ports(ctx, server_id)
+    return leaves
+
+
+@REVERT.step()
+def await_ports(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
+    """Wait until packets can flow, so that the guest finds its network when it boots."""
+    if run.result(go_home) is None:
+        return None
+    return relocation.await_ports(ctx, run.input.server_id, run.waited_seconds)
+
+
+@REVERT.step()
 def apply(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
     """Make the guest anew with its old size."""
     server_id = run.input.server_id
-
-    def change(tx: Transaction) -> rows.Server:
-        server = rows.get(tx, server_id)
-        if server.old_flavor is not None:
-            old = server.old_flavor
-            rows.update(tx, server_id, flavor=old, flavor_id=old.id, old_flavor=None)
-        return rows.get(tx, server_id)
-
-    host = states.host_of(ctx.db.run(change))
+    host = states.host_of(ctx.db.read(rows.get, server_id))
     message = rpc.EnsureServer(command_id=f"revert-{run.job.id}", spec=specs.build(ctx, server_id))
     outcome = host_calls.send(ctx, host, rpc.ENSURE_SERVER, message, "give the server its old size")
     return outcome if isinstance(outcome, Wait) else None
 
 
 @REVERT.step()
+def leave_new_host(ctx: Context, run: Run[ResizeEnd]) -> None:
+    """Leave nothing of it on the host that it was brought to."""
+    leaves = run.result(go_home)
+    if leaves is not None:
+        relocation.remove_elsewhere(ctx, run.input.server_id, leaves, f"revert-{run.job.id}")
+
+
+@REVERT.step()
 def settle(ctx: Context, run: Run[ResizeEnd]) -> Finish:
     """Hold only the room of the old size, and note what the server is now."""
     server_id = run.input.server_id
+    relocation.settle_rooms(ctx, server_id)
     server = ctx.db.read(rows.get, server_id)
     resize.hold(ctx, server, server.flavor)
+    nics.refresh(ctx, [server_id])
 
     def end(tx: Transaction) -> None:
         off = server.power is rpc.Power.SHUTDOWN

@@ -10,9 +10,10 @@ from __future__ import annotations
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Finish, Run, Wait
-from nacre.services.compute.app import actions, host_calls, migrations, nics, servers
+from nacre.services.compute.app import actions, host_calls, migrations, nics, relocation, servers
 from nacre.services.compute.app.jobs import DELETE, ServerDelete
 from nacre.services.compute.db import console_tokens, groups, passwords
+from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import TaskState, VmState
 from nacre.services.placement import client as placement
@@ -37,6 +38,16 @@ def remove_from_host(ctx: Context, run: Run[ServerDelete]) -> Wait | None:
 
 
 @DELETE.step()
+def remove_from_other_host(ctx: Context, run: Run[ServerDelete]) -> None:
+    """The same for the host that it left while its owner had not yet said whether it stays."""
+    server_id = run.input.server_id
+    migration = ctx.db.read(migration_rows.latest, server_id)
+    if migration is not None and migration.status == migrations.Status.FINISHED:
+        for host in {migration.source_host, migration.target_host} - {None}:
+            relocation.remove_elsewhere(ctx, server_id, str(host), f"delete-{run.job.id}")
+
+
+@DELETE.step()
 def disconnect(ctx: Context, run: Run[ServerDelete]) -> None:
     """Delete its ports, and give back those that were lent."""
     nics.disconnect(ctx, ctx.db.read(rows.get, run.input.server_id, deleted=True))
@@ -46,6 +57,9 @@ def disconnect(ctx: Context, run: Run[ServerDelete]) -> None:
 def release(ctx: Context, run: Run[ServerDelete]) -> None:
     """Give its room back."""
     placement.release(ctx, run.input.server_id)
+    migration = ctx.db.read(migration_rows.latest, run.input.server_id)
+    if migration is not None:
+        placement.release(ctx, migration.uuid)
 
 
 @DELETE.step()

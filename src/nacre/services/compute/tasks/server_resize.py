@@ -4,17 +4,27 @@ owner's word.
 
 from __future__ import annotations
 
-from nacre.kernel import errors
+from nacre.kernel import errors, tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
-from nacre.services.compute.app import actions, host_calls, migrations, resize, servers, specs, states
-from nacre.services.compute.app.jobs import RESIZE, ServerResize
+from nacre.services.compute.app import (
+    actions,
+    host_calls,
+    jobs,
+    migrations,
+    resize,
+    servers,
+    specs,
+    states,
+)
+from nacre.services.compute.app.jobs import MIGRATE, RESIZE, ColdMigration, ServerResize
 from nacre.services.compute.db import actions as action_rows
+from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
-from nacre.services.compute.errors import NoValidHost
+from nacre.services.compute.errors import NoRoomInPlace
 
 EVENT = "compute_finish_resize"
 
@@ -40,7 +50,9 @@ def claim(ctx: Context, run: Run[ServerResize]) -> None:
     try:
         resize.hold(ctx, server, server.old_flavor or server.flavor, run.input.flavor)
     except errors.Conflict as error:
-        raise NoValidHost("The server's host has no room for the new size.", detail=error.message) from error
+        raise NoRoomInPlace(
+            "The server's host has no room for the new size.", detail=error.message
+        ) from error
 
 
 @RESIZE.step()
@@ -49,7 +61,7 @@ def stop(ctx: Context, run: Run[ServerResize]) -> Wait | None:
     server_id = run.input.server_id
     ctx.db.run(servers.advance, server_id, TaskState.RESIZE_MIGRATING)
     server = ctx.db.read(rows.get, server_id)
-    return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 1)
+    return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 2)
 
 
 @RESIZE.step()
@@ -93,12 +105,18 @@ def apply(ctx: Context, run: Run[ServerResize]) -> Wait | Finish:
 
 @RESIZE.on_failure
 def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> Finish:
-    """Leave the server as it was where nothing had happened to it yet, else in ERROR; say why."""
+    """Try elsewhere where only room was lacking; leave the server as it was where nothing had happened to it yet,
+    else in ERROR; say why."""
     server_id = run.input.server_id
 
     def write(tx: Transaction) -> None:
         server = rows.find(tx, server_id)
         if server is None or server.task_state is TaskState.DELETING:
+            return
+        migration = migration_rows.latest(tx, server_id)
+        if failure.kind == NoRoomInPlace.__name__ and migration is not None:
+            elsewhere = ColdMigration(server_id, migration.uuid, run.input.flavor, run.input.was_off)
+            tasks.start(tx, MIGRATE, elsewhere, resource=jobs.of(server_id), ctx=ctx)
             return
         actions.end(tx, ctx, server_id, EVENT, failure=failure.message, detail=failure.detail)
         migrations.note(tx, server_id, migrations.Status.ERROR)

@@ -31,7 +31,7 @@ LARGEST_BODY_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 10.0
 NOT_PASSED_ON = {
     "connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
-    "x-forwarded-for", "x-instance-id", "x-instance-id-signature", "x-tenant-id",
+    "x-forwarded-for", "x-instance-id", "x-instance-id-signature", "x-nacre-host", "x-tenant-id",
 }  # fmt: skip
 
 
@@ -55,8 +55,9 @@ def signature(secret: str, server_id: str) -> str:
 class MetadataProxy:
     """Accepts on many sockets, passes requests on to one URL."""
 
-    def __init__(self, url: str, secret: str, lookup: Lookup) -> None:
-        self._url, self._secret, self._lookup = url.rstrip("/"), secret, lookup
+    def __init__(self, url: str, secret: str, lookup: Lookup, *, host: str = "") -> None:
+        """`host` is whose the secret is, where every host has one of its own."""
+        self._url, self._secret, self._lookup, self._host = url.rstrip("/"), secret, lookup, host
         self._selector = selectors.DefaultSelector()
         self._listeners: dict[Hashable, socket.socket] = {}
         self._busy: Counter[Hashable] = Counter()
@@ -162,6 +163,8 @@ class MetadataProxy:
             "X-Tenant-ID": guest.project_id,
             "X-Instance-ID-Signature": signature(self._secret, guest.server_id),
         }
+        if self._host:
+            passed["X-Nacre-Host"] = self._host
         try:
             reply = self._upstream.request(
                 method, self._url + path, body=body or None, headers=passed, redirect=False

@@ -72,26 +72,26 @@ def carry(tx: Transaction, news: News, before: Port | None, after: Port | None) 
 
     `before` and `after` are the port as it was and as it is; None: it was not there, or is not any more.
     """
-    was, now = _carrier(before), _carrier(after)
-    if after is not None and now:
-        if presences.appear(tx, presences.GUEST, after.network_id, now):
-            news.network(after.network_id)
-        for group_id in after.security_groups:
-            presences.appear(tx, presences.GROUP, group_id, now)
+    was = before.carriers if before is not None else set()
+    now = after.carriers if after is not None else set()
+    if after is not None:
+        for host in sorted(now):
+            if presences.appear(tx, presences.GUEST, after.network_id, host):
+                news.network(after.network_id)
+            for group_id in after.security_groups:
+                presences.appear(tx, presences.GROUP, group_id, host)
     if before is not None:
         news.port(before)
     if after is not None:
         news.port(after)
-    if before is not None and was:
-        if was != now:
-            _leave_network(tx, news, before.network_id, was)
-        kept = after.security_groups if after is not None and was == now else ()
+    if before is None:
+        return
+    for host in sorted(was):
+        if host not in now:
+            _leave_network(tx, news, before.network_id, host)
+        kept = after.security_groups if after is not None and host in now else ()
         for group_id in set(before.security_groups) - set(kept):
-            _leave_group(tx, group_id, was)
-
-
-def _carrier(port: Port | None) -> str:
-    return port.host if port is not None and port.is_guests and port.is_bound else ""
+            _leave_group(tx, group_id, host)
 
 
 def _leave_network(tx: Transaction, news: News, network_id: str, host: str) -> None:

@@ -37,6 +37,8 @@ class News:
         """A port was made, changed, moved or removed; called with how it was and with how it is."""
         if port.is_guests and port.host:
             self._note(changes.HOST, port.host, changes.PORT, port.id)
+        for host in port.further_hosts:
+            self._note(changes.HOST, host, changes.PORT, port.id)
         if port.device_owner == DHCP:
             self.network(port.network_id)
         self._note(changes.PORTS, port.network_id, changes.NEIGHBOUR, port.id)

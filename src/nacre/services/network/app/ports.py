@@ -14,7 +14,7 @@ from nacre.kernel.db import Page, Transaction
 from nacre.services.network.app import addressing, binding, dhcp, limits, plugs, security_groups
 from nacre.services.network.app.news import News, write
 from nacre.services.network.app.sight import reach
-from nacre.services.network.db import floating_ips, networks, ports, routers, standard
+from nacre.services.network.db import bindings, floating_ips, networks, ports, routers, standard
 from nacre.services.network.db import security_groups as group_rows
 from nacre.services.network.db.networks import Network
 from nacre.services.network.db.ports import Port
@@ -142,6 +142,8 @@ def _update(tx: Transaction, news: News, port_id: str, changes: dict[str, Any], 
         values["extra_dhcp_opts"] = _options(present.extra_dhcp_opts, changes["extra_dhcp_opts"])
     if _must_rebind(present, changes):
         values |= binding.decide(tx, news.ctx, port_id, network, changes.get("host", present.host) or "")
+        if values["host"] != present.host:
+            bindings.forget(tx, port_id)  # whoever says where it is to be wants it nowhere else
     if changes.get("fixed_ips") is not None or "mac_address" in values:
         wishes = changes.get("fixed_ips")
         if wishes is None:

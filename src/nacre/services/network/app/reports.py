@@ -14,7 +14,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.network import rpc
 from nacre.services.network.app.news import News, write
-from nacre.services.network.db import floating_ips, hosts, ports, presences, routers
+from nacre.services.network.db import bindings, floating_ips, hosts, ports, presences, routers
 from nacre.services.network.db.hosts import DHCP_AGENT, L3_AGENT, SWITCH_AGENT
 from nacre.services.network.db.ports import ACTIVE, DOWN, Port
 
@@ -77,10 +77,18 @@ def _announce_tunnel(tx: Transaction, news: News, host: str) -> None:
 def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
     """Note what works on a host, and tell whoever waits for it."""
     up, down = ctx.db.run(_hear_ports, report)
+    up += ctx.db.run(_hear_further, report)
     for name, changed in ((PORT_UP, up), (PORT_DOWN, down)):
         for port in changed:
             payload = {"port_id": port.id, "device_id": port.device_id, "host": report.host}
             events.publish(ctx, name, payload)
+
+
+def _hear_further(tx: Transaction, report: rpc.PortReport) -> list[Port]:
+    """Note which ports are wired on a host that is only ready for them; returns those that are now."""
+    bindings.record_connected(tx, report.host, [each.id for each in report.ports if not each.up], False)
+    ready = [each.id for each in report.ports if each.up]
+    return ports.find_many(tx, bindings.record_connected(tx, report.host, ready, True))
 
 
 def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], list[Port]]:

@@ -87,8 +87,8 @@ def _pairs(port: Port) -> tuple[rpc.AddressPair, ...]:
     )
 
 
-def ports(tx: Transaction, rows: Sequence[Port]) -> tuple[rpc.PortSpec, ...]:
-    """Describe guests' ports to the host that carries them."""
+def ports(tx: Transaction, rows: Sequence[Port], host: str) -> tuple[rpc.PortSpec, ...]:
+    """Describe guests' ports to a host that carries them, or is ready to."""
     on = network_rows.find_many(tx, (row.network_id for row in rows))
     return tuple(
         rpc.PortSpec(
@@ -96,14 +96,18 @@ def ports(tx: Transaction, rows: Sequence[Port]) -> tuple[rpc.PortSpec, ...]:
             fixed_ips=_fixed_ips(row.fixed_ips), allowed_address_pairs=_pairs(row),
             port_security_enabled=row.port_security_enabled, security_group_ids=row.security_groups,
             admin_state_up=row.admin_state_up, device_owner=row.device_owner, device_id=row.device_id,
-            mtu=on[row.network_id].mtu,
+            mtu=on[row.network_id].mtu, active=row.is_bound and row.host == host,
         )
         for row in rows
     )  # fmt: skip
 
 
 def neighbours(tx: Transaction, rows: Sequence[Port], host: str) -> tuple[rpc.NeighbourSpec, ...]:
-    """Describe ports anywhere to a host that must know their addresses."""
+    """Describe ports anywhere to a host that must know their addresses.
+
+    Where a port is whose server moves, nobody is told: what is sent to it goes to all hosts of its network, and
+    the one where it really is lets it in.  So nothing is lost when it goes on in another place.
+    """
     tunnels = hosts.tunnel_ips(tx, {row.host for row in rows if row.is_bound and row.host != host})
     return tuple(
         rpc.NeighbourSpec(
@@ -111,7 +115,7 @@ def neighbours(tx: Transaction, rows: Sequence[Port], host: str) -> tuple[rpc.Ne
             allowed_address_pairs=_pairs(row), security_group_ids=row.security_groups,
             hostname=_hostname(row), dhcp_options=_dhcp_options(row), device_id=row.device_id,
             project_id=row.project_id,
-            tunnel_ip=tunnels.get(row.host) if row.is_bound and row.host != host else None,
+            tunnel_ip=None if row.further_hosts or not row.is_bound else tunnels.get(row.host),
         )
         for row in rows
     )  # fmt: skip

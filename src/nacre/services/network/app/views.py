@@ -139,7 +139,7 @@ def _whole(tx: Transaction, view: View, revision: int, dns_domain: str) -> rpc.H
         revision=revision,
         full=True,
         networks=specs.networks(tx, view.networks, view.host, dns_domain),
-        ports=specs.ports(tx, ports.bound_to(tx, view.host)),
+        ports=specs.ports(tx, ports.bound_to(tx, view.host), view.host),
         routers=specs.routers(tx, routers.on_host(tx, view.host), view.host),
         security_groups=specs.security_groups(tx, view.groups),
         neighbours=specs.neighbours(tx, neighbours, view.host),
@@ -173,11 +173,7 @@ def _add_new_and_old_scopes(tx: Transaction, rows: Rows, told: list[changes.Told
 
 def _read(tx: Transaction, view: View, rows: Rows, revision: int, dns_domain: str) -> rpc.HostChanges:
     """Read rows as they are now, and tell those in the view from those that left it."""
-    own = [
-        port
-        for port in ports.find_many(tx, rows.ports)
-        if port.is_guests and port.is_bound and port.host == view.host
-    ]
+    own = [port for port in ports.find_many(tx, rows.ports) if view.host in port.carriers]
     network_specs = specs.networks(tx, rows.networks & view.networks, view.host, dns_domain)
     router_specs = specs.routers(tx, rows.routers, view.host)
     group_specs = specs.security_groups(tx, rows.groups & view.groups)
@@ -186,7 +182,7 @@ def _read(tx: Transaction, view: View, rows: Rows, revision: int, dns_domain: st
         revision=revision,
         full=False,
         networks=network_specs,
-        ports=specs.ports(tx, own),
+        ports=specs.ports(tx, own, view.host),
         routers=router_specs,
         security_groups=group_specs,
         neighbours=specs.neighbours(tx, shown, view.host),

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from nacre.kernel.db import Page, Transaction
-from nacre.services.network.db import standard
+from nacre.services.network.db import bindings, standard
 from nacre.services.network.db.tables import fixed_ips, networks, port_security_groups, ports
 from nacre.services.network.errors import PortNotFound
 
@@ -58,6 +58,8 @@ class Port(msgspec.Struct, frozen=True):
     fixed_ips: tuple[FixedIp, ...] = ()
     security_groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    further_hosts: tuple[str, ...] = ()
+    "Hosts that are ready to carry it too, while its server moves."
 
     @property
     def is_guests(self) -> bool:
@@ -68,6 +70,13 @@ class Port(msgspec.Struct, frozen=True):
     def is_bound(self) -> bool:
         """Tell whether a host carries it."""
         return self.vif_type == BOUND
+
+    @property
+    def carriers(self) -> set[str]:
+        """The hosts that carry it for a guest, or are ready to."""
+        if not self.is_guests:
+            return set()
+        return {*self.further_hosts, *((self.host,) if self.is_bound and self.host else ())}
 
 
 def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
@@ -130,7 +139,7 @@ def _address_condition(values: list[str]) -> ColumnElement[bool]:
 
 
 def complete(tx: Transaction, rows: list[Port]) -> list[Port]:
-    """Add addresses, security groups and tags to ports, in three queries for all."""
+    """Add addresses, security groups, tags and further hosts to ports, in four queries for all."""
     ids = [row.id for row in rows]
     addresses: dict[str, list[FixedIp]] = {}
     groups: dict[str, list[str]] = {}
@@ -143,12 +152,14 @@ def complete(tx: Transaction, rows: list[Port]) -> list[Port]:
         for port_id, group_id in standard.rows(tx, membership.order_by(port_security_groups.c.group_id)):
             groups.setdefault(port_id, []).append(group_id)
     tags = standard.tags_of(tx, ids)
+    further = bindings.hosts_of(tx, ids)
     return [
         msgspec.structs.replace(
             row,
             fixed_ips=tuple(addresses.get(row.id, ())),
             security_groups=tuple(groups.get(row.id, ())),
             tags=tags.get(row.id, ()),
+            further_hosts=further.get(row.id, ()),
         )
         for row in rows
     ]
@@ -254,18 +265,20 @@ def delete(tx: Transaction, port_id: str) -> None:
     tx.delete(fixed_ips, fixed_ips.c.port_id == port_id)
     tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
     standard.set_tags(tx, port_id, ())
+    bindings.forget(tx, port_id)
     tx.delete(ports, port_id)
 
 
 def bound_to(tx: Transaction, host: str) -> list[Port]:
-    """Return the guests' ports that a host carries, complete."""
+    """Return the guests' ports that a host carries or is ready to carry, complete."""
     query = select(ports).where(ports.c.host == host, ports.c.vif_type == BOUND, _is_guests())
-    return complete(tx, tx.all(query.order_by(ports.c.id), Port))
+    carried = complete(tx, tx.all(query.order_by(ports.c.id), Port))
+    return carried + find_many(tx, bindings.ports_on(tx, host))
 
 
 def networks_on(tx: Transaction, network_id: str, host: str) -> bool:
-    """Tell whether a host carries a guest's port of a network."""
-    return tx.exists(
+    """Tell whether a host carries a guest's port of a network, or is ready to."""
+    return bindings.network_on(tx, network_id, host) or tx.exists(
         select(ports.c.id).where(
             ports.c.host == host, ports.c.network_id == network_id, ports.c.vif_type == BOUND, _is_guests()
         )
@@ -273,8 +286,8 @@ def networks_on(tx: Transaction, network_id: str, host: str) -> bool:
 
 
 def group_on(tx: Transaction, group_id: str, host: str) -> bool:
-    """Tell whether a host carries a port that is in a security group."""
-    return tx.exists(
+    """Tell whether a host carries a port that is in a security group, or is ready to."""
+    return bindings.group_on(tx, group_id, host) or tx.exists(
         select(ports.c.id)
         .join(port_security_groups, port_security_groups.c.port_id == ports.c.id)
         .where(

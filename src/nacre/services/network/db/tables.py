@@ -141,6 +141,22 @@ ports = Table(
     Index("ports_by_network", "network_id", "id"),
 )
 
+port_bindings = Table(
+    "port_bindings",
+    metadata,
+    column("port_id", Id, key=True),
+    column("host", sized(191), key=True),
+    column("network_id", Id),
+    column("vnic_type", Word),
+    column("vif_type", Word),
+    column("vif_details", Json(dict[str, Any])),
+    column("profile", Json(dict[str, Any])),
+    column("problem", Name),
+    column("connected", Boolean),  # its host reports it wired
+    Index("port_bindings_by_host", "host", "network_id"),
+)
+"""To further hosts, for as long as a server moves; the active one is in the port's own row."""
+
 fixed_ips = Table(
     "fixed_ips",
     metadata,
@@ -398,4 +414,4 @@ told_scopes = Table(
 """What each host was told to look at, since which revision, and until which."""
 
 drift.tables(metadata)
-SCHEMA = Schema(metadata, revision="0002", migrations=Path(__file__).parent / "migrations")
+SCHEMA = Schema(metadata, revision="0003", migrations=Path(__file__).parent / "migrations")

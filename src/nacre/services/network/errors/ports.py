@@ -36,6 +36,28 @@ class PortBound(errors.Conflict):
         )
 
 
+class PortBindingNotFound(errors.NotFound):
+    def __init__(self, port_id: str, host: str) -> None:
+        super().__init__(f"Binding for port {port_id} for host {host} could not be found.")
+
+
+class PortBindingAlreadyExists(errors.Conflict):
+    def __init__(self, port_id: str, host: str) -> None:
+        super().__init__(f"Binding for port {port_id} on host {host} already exists.")
+
+
+class PortBindingAlreadyActive(errors.Conflict):
+    def __init__(self, port_id: str, host: str) -> None:
+        super().__init__(f"Binding for port {port_id} on host {host} is already active.")
+
+
+class PortBindingError(errors.BadRequest):
+    """A host cannot carry a port's network.  (neutron: 500, which to a caller would be an outage.)"""
+
+    def __init__(self, port_id: str, host: str, reason: str) -> None:
+        super().__init__(f"Binding for port {port_id} on host {host} could not be created. {reason}")
+
+
 class ServicePortInUse(errors.Conflict):
     def __init__(self, port_id: str, reason: str) -> None:
         super().__init__(f"Port {port_id} cannot be deleted directly via the port API: {reason}.")

@@ -7,8 +7,9 @@ the one whose claim comes too late takes the next.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -21,7 +22,7 @@ from nacre.services.compute.db import actions, groups, servers
 from nacre.services.compute.db import hosts as host_rows
 from nacre.services.compute.db.hosts import Aggregate, Host
 from nacre.services.compute.db.servers import Server
-from nacre.services.compute.db.tables import Refusal
+from nacre.services.compute.db.tables import FlavorCopy, Refusal
 from nacre.services.compute.errors import NoValidHost
 from nacre.services.placement import client as placement
 
@@ -74,6 +75,59 @@ def choose(ctx: Context, server: Server, excluded: Collection[str] = ()) -> Choi
     What spoke against each host is kept as a scheduling record either way.
     """
     wish = ctx.db.read(wish_of, server, list(excluded))
+    claim = functools.partial(_claim, ctx, server, wish)
+    return _search(ctx, server, wish, claim, forced=server.host_forced)
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that is to go elsewhere: from where, to where if somebody said so, as what.
+
+    `forced`: past the filters, as administrators of old could have it.
+    """
+
+    leaves: str
+    flavor: FlavorCopy
+    target: str | None = None
+    forced: bool = False
+    excluded: tuple[str, ...] = ()
+
+
+Request = dict[str, dict[str, int]]
+Claim = Callable[[Candidate, Request], str | None]
+"""Claims a host's room, or says why that cannot be."""
+
+
+def wish_of_move(tx: Transaction, server: Server, move: Move) -> Wish:
+    """Read what a server that goes elsewhere asks of the host where it goes."""
+    return msgspec.structs.replace(
+        wish_of(tx, server, move.excluded),
+        flavor=move.flavor,
+        host=move.target,
+        hypervisor_hostname=None,
+        leaves=move.leaves,
+    )
+
+
+def choose_elsewhere(ctx: Context, server: Server, move: Move, claim: Claim) -> Choice:
+    """Return the host to which a server is to go, once its room is claimed; raises NoValidHost."""
+    wish = ctx.db.read(wish_of_move, server, move)
+
+    def claim_apart(best: Candidate, request: Request) -> str | None:
+        reason = claim(best, request)
+        return reason or ctx.db.run(_refuse_by_group, server.id, best, wish)
+
+    return _search(ctx, server, wish, claim_apart, forced=move.forced)
+
+
+def check_elsewhere(ctx: Context, server: Server, move: Move) -> None:
+    """Raise NoValidHost if no host could take a server now; claims nothing."""
+    wish = ctx.db.read(wish_of_move, server, move)
+    _search(ctx, server, wish, lambda _best, _request: None, forced=move.forced, noted=False)
+
+
+def _search(
+    ctx: Context, server: Server, wish: Wish, claim: Claim, *, forced: bool, noted: bool = True
+) -> Choice:
     required, forbidden = hosts.traits(wish.flavor, wish.image_properties)
     offered = placement.allocation_candidates(
         ctx,
@@ -84,7 +138,7 @@ def choose(ctx: Context, server: Server, excluded: Collection[str] = ()) -> Choi
     )
     requests = {uuid: request for request in offered.requests for uuid in request if len(request) == 1}
     candidates = _candidates(ctx, requests, offered)
-    applied = filters.ALWAYS if server.host_forced else filters.FILTERS
+    applied = filters.ALWAYS if forced else filters.FILTERS
     refusals, fitting = [], []
     for candidate in candidates:
         verdict = filters.refuse(candidate, wish, applied)
@@ -93,13 +147,15 @@ def choose(ctx: Context, server: Server, excluded: Collection[str] = ()) -> Choi
         else:
             refusals.append(Refusal(candidate.name, verdict.by, verdict.reason))
     for best in weighers.rank(fitting, wish)[:CLAIMS_TRIED]:
-        reason = _claim(ctx, server, best, requests[best.provider_id], wish)
+        reason = claim(best, requests[best.provider_id])
         if reason is None:
-            _record(ctx, server, best.name, len(candidates), refusals)
+            if noted:
+                _record(ctx, server, best.name, len(candidates), refusals)
             return Choice(best.name, best.hypervisor_hostname, best.zone)
         refusals.append(Refusal(best.name, "claim", reason))
     refusals += _explain_the_rest(ctx, candidates, wish, applied)
-    _record(ctx, server, None, len(refusals), refusals)
+    if noted:
+        _record(ctx, server, None, len(refusals), refusals)
     raise _no_valid_host(refusals)
 
 
@@ -151,8 +207,18 @@ def _explain_the_rest(
     return refusals
 
 
+def _refuse_by_group(tx: Transaction, server_id: str, best: Candidate, wish: Wish) -> str | None:
+    """Look again, alone: two members of a group may have been scheduled side by side."""
+    group = groups.of_server(tx, server_id)
+    if group is None:
+        return None
+    groups.lock(tx, group.id)
+    members = Counter(groups.member_hosts(tx, group.id, but=[server_id]))
+    return filters.group(best, msgspec.structs.replace(wish, group_hosts=dict(members)))
+
+
 def _claim(
-    ctx: Context, server: Server, best: Candidate, request: dict[str, dict[str, int]], wish: Wish
+    ctx: Context, server: Server, wish: Wish, best: Candidate, request: dict[str, dict[str, int]]
 ) -> str | None:
     """Claim a host's room and write the host into the server's row; return why that is not possible."""
     try:
@@ -161,13 +227,8 @@ def _claim(
         return f"its room was taken meanwhile: {error.message}"
 
     def settle(tx: Transaction) -> str | None:
-        group = groups.of_server(tx, server.id)
-        if group is not None:  # two members may have been scheduled side by side: look again, alone
-            groups.lock(tx, group.id)
-            members = Counter(groups.member_hosts(tx, group.id, but=[server.id]))
-            now = msgspec.structs.replace(wish, group_hosts=dict(members))
-            if reason := filters.group(best, now):
-                return reason
+        if reason := _refuse_by_group(tx, server.id, best, wish):
+            return reason
         servers.update(
             tx,
             server.id,

@@ -30,9 +30,14 @@ def requested_host(host: Candidate, wish: Wish) -> str | None:
     return None
 
 
+def elsewhere(host: Candidate, wish: Wish) -> str | None:
+    """Another host than the one that the server is to leave."""
+    return "the server is on it now" if host.name == wish.leaves else None
+
+
 def not_tried_before(host: Candidate, wish: Wish) -> str | None:
     """No host that failed to make this server already."""
-    return "an earlier attempt to build the server here failed" if host.name in wish.excluded else None
+    return "an earlier attempt to bring the server here failed" if host.name in wish.excluded else None
 
 
 def reports(host: Candidate, wish: Wish) -> str | None:
@@ -167,6 +172,7 @@ def _value(argument: Any, host: Candidate) -> Any:
 
 FILTERS: tuple[Filter, ...] = (
     requested_host,
+    elsewhere,
     not_tried_before,
     reports,
     enabled,
@@ -181,7 +187,7 @@ FILTERS: tuple[Filter, ...] = (
     room,
 )
 
-ALWAYS: tuple[Filter, ...] = (requested_host, not_tried_before, room)
+ALWAYS: tuple[Filter, ...] = (requested_host, elsewhere, not_tried_before, room)
 """What counts even where an administrator forces a host."""
 
 

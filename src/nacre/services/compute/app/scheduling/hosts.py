@@ -44,6 +44,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     hypervisor_hostname: str | None = None
     excluded: tuple[str, ...] = ()
+    leaves: str | None = None  # the host where it is, if it is to go elsewhere
     same_host: frozenset[str] | None = None  # names of hosts, from servers named in hints
     different_host: frozenset[str] = frozenset()
     query: Any = None

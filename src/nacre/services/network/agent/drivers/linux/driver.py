@@ -68,7 +68,9 @@ class LinuxDriver(Driver):
         self._firewall_started = Firewall(settings.namespace, bridge_conntrack=probe.bridge_conntrack)
         self._firewall.start()
         if settings.metadata_url and self._metadata is None:
-            self._metadata = MetadataProxy(settings.metadata_url, settings.metadata_secret, self._guest_at)
+            self._metadata = MetadataProxy(
+                settings.metadata_url, settings.metadata_secret, self._guest_at, host=settings.metadata_host
+            )
             self._metadata.start()
 
     def stop(self) -> None:

@@ -157,6 +157,11 @@ class Links:
             )
         return target - present
 
+    def set_curious(self, link: Link, curious: bool) -> None:
+        """Let a bridge's port hear what is meant for everybody or for nobody known, or only for its own guest."""
+        flag = int(curious)
+        self._handle.brport("set", index=link.index, unicast_flood=flag, mcast_flood=flag, bcast_flood=flag)
+
     def set_flood(self, index: int, peers: Iterable[str]) -> None:
         """Send what a tunnel does not know a place for to exactly these peers."""
         self._set_forwarding(index, {(ANY_MAC, peer) for peer in peers}, lambda mac: mac == ANY_MAC)

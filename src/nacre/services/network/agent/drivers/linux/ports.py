@@ -38,6 +38,10 @@ class Ports:
             self._networks.attach(
                 links, network.bridge, tap, alias=ALIAS + row.id, mtu=row.mtu, up=row.admin_state_up
             )
+            if row.admin_state_up:
+                # Frames for a guest that is elsewhere still must not pile up here until it comes.  Once it is
+                # here it says so, and the bridge knows.
+                links.set_curious(tap, row.active)
 
     def remove(self, port_id: str) -> None:
         """Delete the port's interface."""

@@ -27,6 +27,7 @@ ICMP, ICMPV6 = 1, 58
 WITH_PORTS = {6, 17, 33, 132, 136}
 ETHERTYPES = {"IPv4": ("ip", 4), "IPv6": ("ip6", 6)}
 ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOUR_SOLICIT, NEIGHBOUR_ADVERT = 133, 134, 135, 136
+RARP = "0x8035"  # RFC 903
 MULTICAST_QUERY, MULTICAST_REPORT, MULTICAST_DONE, MULTICAST_REPORT_V2 = 130, 131, 132, 143
 
 
@@ -224,6 +225,7 @@ def spoof_rules(port: rpc.PortSpec) -> list[str]:
         f"ether saddr != {macs} drop",
         f"ether type arp arp saddr ether != {macs} drop",
         "ether type arp arp saddr ip 0.0.0.0 accept",
+        f"ether type {RARP} accept",  # "I am here now", said by QEMU for a guest that has moved
         "ether type ip udp sport 67 udp dport 68 drop",
         "ether type ip ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept",
         f"ether type ip6 icmpv6 type {ROUTER_ADVERT} drop",

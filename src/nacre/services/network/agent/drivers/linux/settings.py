@@ -33,3 +33,4 @@ class LinuxSettings:
     dhcp_lease_seconds: int = 86400
     metadata_url: str = ""
     metadata_secret: str = field(default="", repr=False)
+    metadata_host: str = ""

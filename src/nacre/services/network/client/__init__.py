@@ -20,6 +20,7 @@ from nacre.kernel import errors
 from nacre.kernel.client import Reply
 from nacre.kernel.context import Context
 from nacre.kernel.ids import is_uuid_like
+from nacre.services.network.client import bindings as bindings
 
 SERVICE = "network"
 SERVER_OWNER = "compute:"
