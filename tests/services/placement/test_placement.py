@@ -213,3 +213,11 @@ def test_users_may_only_see_usages_of_their_own_project(cloud):
     assert reader.get("placement", "/resource_providers").status == 403
     assert reader.get("placement", "/usages?project_id=p1", version="1.9").status == 200
     assert reader.get("placement", "/usages?project_id=p2", version="1.9").status == 403
+
+
+def test_whom_a_limit_leaves_out_is_left_to_chance(admin):
+    """Otherwise every scheduler of a large cloud would be sent to the same few hosts."""
+    uuids = {admin.make_provider(f"host-{n}", {"VCPU": 8}) for n in range(4)}
+    path = "/allocation_candidates?resources=VCPU:1&limit=1"
+    answers = (admin.get(path).json["allocation_requests"] for _ in range(100))
+    assert {uuid for requests in answers for one in requests for uuid in one["allocations"]} == uuids

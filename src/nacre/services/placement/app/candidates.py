@@ -10,6 +10,7 @@ Sharing providers (MISC_SHARES_VIA_AGGREGATE) are not considered: nothing in nac
 from __future__ import annotations
 
 import itertools
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -84,8 +85,11 @@ def _find(tx: Transaction, query: Query, maximum: int) -> Found:
         if provider.root_uuid in roots:
             by_root[provider.root_uuid].append(provider.uuid)
     limit = min(query.limit or maximum, maximum)
+    trees = list(by_root.values())
+    if len(trees) > limit:
+        random.shuffle(trees)  # or the same few hosts would be offered to everybody until they are full
     candidates: list[Candidate] = []
-    for members in by_root.values():
+    for members in trees:
         room = providers.inventories_of(tx, members) if len(query.groups) > 1 else None
         ways = _in_tree(query, fits, frozenset(members), known, traits)
         fitting = (one for one in ways if room is None or _fits_together(one, room))
