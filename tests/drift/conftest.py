@@ -3,6 +3,8 @@
 import pytest
 from tests.services.compute.conftest import ComputeCloud, Person, eventually, stock
 
+from nacre.services.network import rpc
+
 #: Where each service's findings are.
 PATHS = {
     "compute": "/v2.1/nacre-findings",
@@ -18,12 +20,14 @@ class Doctor:
     def __init__(self, cloud):
         self.cloud, self.admin = cloud, cloud.user("admin")
 
-    def examine(self):
+    def examine(self, *, thorough=False, missed_too=False):
         """Have every sweep go through now; return the findings by kind."""
         self.cloud.report()  # hosts report every few seconds of real time
-        asked = {}
+        for agent in self.cloud.network_agents.values():
+            self.cloud.process.bus.call(rpc.TOPIC, rpc.HOST_REPORT, agent.report())
+        asked, self.missed = {}, {}
         for service, path in PATHS.items():
-            answer = self.admin.post(service, f"{path}/check")
+            answer = self.admin.post(service, f"{path}/check", {"thorough": thorough})
             assert answer.status == 202, answer
             asked[service] = {way["name"]: way["asked"] for way in answer.json["sweeps"]}
         found = {}
@@ -31,12 +35,16 @@ class Doctor:
             body = eventually(lambda s=service, w=sweeps: self._ended(s, w), f"sweeps of {service}")
             for finding in body["findings"]:
                 found.setdefault(finding["kind"], []).append(finding)
+        assert missed_too or not self.missed, self.missed
         return found
 
     def _ended(self, service, asked):
         body = self.admin.get(service, PATHS[service]).json
-        answered = {way["name"]: way["answered"] for way in body["sweeps"]}
-        return body if all(answered[name] >= number for name, number in asked.items()) else None
+        ways = {way["name"]: way for way in body["sweeps"]}
+        if any(ways[name]["answered"] < number for name, number in asked.items()):
+            return None
+        self.missed |= {name: ways[name]["missed"] for name in asked if ways[name]["missed"]}
+        return body
 
     def heal(self, service, finding, status=202):
         """Heal one finding by command."""

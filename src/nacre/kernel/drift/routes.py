@@ -3,7 +3,7 @@
 It is nacre's own and the same in every service: `<prefix>/nacre-findings`.
 
     GET                                   findings, filtered by kind, state, resource_id and host; the sweeps
-    POST …/check                          begin every sweep now; answered at once
+    POST …/check {"thorough": false}      begin every sweep now, the long ones too if asked; answered at once
     POST …/heal {"kind", "resource_id"}   heal what was left, where nacre can; 400 names the command where not
 """
 
@@ -29,6 +29,7 @@ MOST = 1000
 FILTERS = ("kind", "state", "resource_id", "host")
 _LIMIT = wire.Int(1)
 _MARKER = wire.Int(1)
+_CHECK = wire.Object({"thorough": wire.Bool()})
 _HEAL = wire.Object(
     {"kind": wire.Str(1, 48), "resource_id": wire.Str(1, 100), "host": wire.Str(0, 100)},
     required=("kind", "resource_id"),
@@ -57,14 +58,16 @@ def findings_routes(
         limit = min(req.arg("limit", _LIMIT) or MOST, MOST)
         marker = req.arg("marker", _MARKER)
         asked = Page(limit=limit, marker=None if marker is None else str(marker))
-        page = req.ctx.db.read(findings.page, asked, wanted)
+        # First how far the sweeps are: what those that ended have found is in the page then.
         ways = req.ctx.db.read(sweeps.progress, sweeps_of)
+        page = req.ctx.db.read(findings.page, asked, wanted)
         return {"findings": [_shown(each) for each in page], "sweeps": [_sweep(each) for each in ways]}
 
-    @routes.post("/check", policy=heal, status=202, tell_again=DO_AGAIN)
-    def check(req: Request) -> dict[str, Any]:
-        req.ctx.db.run(sweeps.ask, sweeps_of)
-        ways = req.ctx.db.read(sweeps.progress, sweeps_of)
+    @routes.post("/check", policy=heal, body=_CHECK, status=202, tell_again=DO_AGAIN)
+    def check(req: Request, body: dict[str, Any]) -> dict[str, Any]:
+        begun = [sweep for sweep in sweeps_of if body.get("thorough") or not sweep.is_long]
+        req.ctx.db.run(sweeps.ask, begun)
+        ways = req.ctx.db.read(sweeps.progress, begun)
         return {"sweeps": [_sweep(each) for each in ways]}
 
     @routes.post("/heal", policy=heal, body=_HEAL, status=202, tell_again=DO_AGAIN)

@@ -38,6 +38,7 @@ class Sweep(Generic[T]):
     host_of   the host of a thing, where a thing that could not be looked at is a host that did not answer
     at_once   how many things are looked at in a turn
     rest_seconds   how long it rests when it is through
+    is_long   whether it reads so much that it is asked for only by name: every byte of every image, say
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Sweep(Generic[T]):
         host_of: Callable[[T], str] | None = None,
         at_once: int = 50,
         rest_seconds: float = 300.0,
+        is_long: bool = False,
     ) -> None:
         self.name, self.kinds = name, frozenset(kinds)
         self.page, self.key, self.check, self.host_of = page, key, check, host_of
-        self.at_once, self.rest = at_once, timedelta(seconds=rest_seconds)
+        self.at_once, self.rest, self.is_long = at_once, timedelta(seconds=rest_seconds), is_long
 
     def reconciler(self, every_seconds: float = 60.0) -> Reconciler:
         """Return the reconciler that takes this sweep's turns."""

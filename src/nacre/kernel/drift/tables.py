@@ -40,9 +40,13 @@ def pending(kind: str, resource_id: str, text: str, *, host: str = "") -> Drift:
     return Drift(kind=kind, resource_id=resource_id, state=State.FOUND, text=text, host=host)
 
 
-def left(kind: str, resource_id: str, text: str, *, host: str = "", command: str = "") -> Drift:
-    """Return a difference that a person has to decide about."""
-    command = command or f"nacre doctor --heal {kind} {resource_id}"
+def left(kind: str, resource_id: str, text: str, *, host: str = "", command: str | None = None) -> Drift:
+    """Return a difference that a person has to decide about.
+
+    Without a command nacre itself heals it when it is told to; an empty command: nothing is to be typed.
+    """
+    if command is None:
+        command = f"nacre doctor --heal {kind} {resource_id}"
     return Drift(kind=kind, resource_id=resource_id, state=State.LEFT, text=text, host=host, command=command)
 
 

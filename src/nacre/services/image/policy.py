@@ -82,5 +82,7 @@ ADD_RESOURCE_TYPE = Rule(
 REMOVE_RESOURCE_TYPE = Rule(
     "remove_metadef_resource_type_association", ADMIN, "Say that a namespace is not for a type of resources."
 )
+FINDINGS_SEE = Rule("nacre_findings:list", ADMIN, "See the drift that sweeps found.")
+FINDINGS_HEAL = Rule("nacre_findings:heal", ADMIN, "Begin sweeps, and heal what they left.")
 
 RULES = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

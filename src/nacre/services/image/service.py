@@ -6,6 +6,7 @@ from nacre.kernel.service import Manifest, Service
 from nacre.services.image.api import (
     actions,
     definitions,
+    drift,
     image_data,
     images,
     info,
@@ -61,6 +62,7 @@ MANIFEST = Manifest(
                 resource_types.of_namespace,
                 tickets.routes,
                 tickets.open_routes,
+                drift.routes,
             ),
             faults=Page(),
             order=("body", "load", "authorise"),
@@ -73,6 +75,6 @@ MANIFEST = Manifest(
     schema=SCHEMA,
     control_exchange="glance",
     workflows=(IMPORT,),
-    reconcilers=(upload_sweep.SWEEP,),
+    reconcilers=(upload_sweep.SWEEP, *(sweep.reconciler() for sweep in drift.SWEEPS)),
     on_start=_prepare,
 )

@@ -279,6 +279,11 @@ for _resource in TAGGED:
     for _word, _default in TAG_WORDS.items():
         rule(f"{_word}_{_resource}_tags", _default, f"{_word.capitalize()} tags of {_resource}.")
 
+# --- nacre's own ------------------------------------------------------------------------------------------
+
+FINDINGS_SEE = rule("nacre_findings:list", ADMIN, "See the drift that sweeps found.")
+FINDINGS_HEAL = rule("nacre_findings:heal", ADMIN, "Begin sweeps, and heal what they left.")
+
 RULES = tuple(RULES_BY_NAME.values())
 
 

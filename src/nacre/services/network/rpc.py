@@ -314,6 +314,19 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     error: str = ""
 
 
+class Repair(Message, frozen=True, kw_only=True):
+    """Something on a host that was not as it should be: broken, or there though nobody wants it (`stray`).
+
+    `kind` is that of the row ("port", "network", …).  `error` says why it could not be mended; empty: it was.
+    """
+
+    kind: str
+    id: str
+    fault: str
+    stray: bool = False
+    error: str = ""
+
+
 class PortReport(Message, frozen=True, kw_only=True):
     """What became true on a host.  `revision` is the view's that the agent had applied then.
 
@@ -325,6 +338,7 @@ class PortReport(Message, frozen=True, kw_only=True):
     revision: int
     ports: tuple[PortStatus, ...] = ()
     routers: tuple[RouterStatus, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 class MissingFacility(Message, frozen=True, kw_only=True):
@@ -359,6 +373,17 @@ class Wake(Message, frozen=True, kw_only=True):
     revision: int | None = None
 
 
+class Examine(Message, frozen=True, kw_only=True):
+    """Look now whether everything on the host is as it should be, and mend it."""
+
+
+class Examined(Message, frozen=True, kw_only=True):
+    """What was found, and what cannot be made so at present."""
+
+    host: str
+    repairs: tuple[Repair, ...] = ()
+
+
 HOST_CHANGES = Method(
     "host_changes", HostChangesRequest, HostChanges, speaks_for=lambda request: request.host
 )
@@ -372,3 +397,6 @@ HOST_REPORT = Method("host_report", HostReport, speaks_for=lambda report: report
 
 WAKE = Method("wake", Wake)
 """Control plane → agent, cast on `host_topic(host)`."""
+
+EXAMINE = Method("examine", Examine, Examined)
+"""Control plane → agent, call on `host_topic(host)`."""

@@ -9,6 +9,7 @@ from nacre.services.network.api import (
     address_plans,
     agents,
     cloud_wide,
+    drift,
     floating_ips,
     networks,
     port_bindings,
@@ -66,6 +67,7 @@ MANIFEST = Manifest(
                 agents.placements,
                 cloud_wide.routes,
                 *tags.routes,
+                drift.routes,
             ),
             faults=Typed(),
             version_path="/v2.0",
@@ -78,6 +80,6 @@ MANIFEST = Manifest(
     policy_kinds=policy.POLICY_KINDS,
     schema=SCHEMA,
     control_exchange="neutron",
-    reconcilers=(PLACEMENT_SYNC, CHANGES_PRUNE),
+    reconcilers=(PLACEMENT_SYNC, CHANGES_PRUNE, *(sweep.reconciler() for sweep in drift.SWEEPS)),
     rpc=_handlers,
 )

@@ -43,5 +43,7 @@ DELETE_ALLOCATIONS = _rule("allocations:delete", "Remove a consumer's allocation
 PROVIDER_ALLOCATIONS = _rule("resource_providers:allocations:list", "List allocations of a provider.")
 CANDIDATES = _rule("allocation_candidates:list", "List allocation candidates.")
 RESHAPE = _rule("reshaper:reshape", "Change inventories and allocations at once.")
+FINDINGS_SEE = _rule("nacre_findings:list", "See the drift that sweeps found.")
+FINDINGS_HEAL = _rule("nacre_findings:heal", "Begin sweeps, and heal what they left.")
 
 RULES = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -6,6 +6,7 @@ from nacre.kernel.service import Manifest
 from nacre.services.placement.api import (
     allocation_candidates,
     allocations,
+    drift,
     inventories,
     provider_traits,
     reshaper,
@@ -39,6 +40,7 @@ MANIFEST = Manifest(
                 allocations.routes,
                 allocation_candidates.routes,
                 reshaper.routes,
+                drift.routes,
             ),
             faults=Listed("placement.undefined_code"),
             versions=VERSIONS,
@@ -49,4 +51,5 @@ MANIFEST = Manifest(
     options=PlacementOptions,
     policies=RULES,
     schema=SCHEMA,
+    reconcilers=tuple(sweep.reconciler() for sweep in drift.SWEEPS),
 )

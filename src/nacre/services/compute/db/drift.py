@@ -45,9 +45,13 @@ def is_settled(server: Server, busy: Collection[str]) -> bool:
 
 
 def is_at_rest(tx: Transaction, server: Server) -> bool:
-    """Tell whether a server is still as it was read, and settled: asked right before it is mended."""
+    """Tell whether a server is still what and where it was, and settled: asked right before it is mended."""
     present = known(tx, [server.id]).get(server.id)
-    return present == server and is_settled(server, worked_on(tx, [server.id]))
+    return (
+        present is not None
+        and (present.host, present.flavor, present.deleted) == (server.host, server.flavor, server.deleted)
+        and is_settled(present, worked_on(tx, [server.id]))
+    )
 
 
 def tasks_without_jobs(tx: Transaction, after: str, before: datetime, limit: int) -> list[Server]:

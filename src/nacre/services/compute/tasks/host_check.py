@@ -13,7 +13,7 @@ from nacre.kernel import errors
 from nacre.kernel.bus import Method
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.kernel.drift import Drift, Finding, Sweep, healed, left, pending
+from nacre.kernel.drift import Drift, Finding, Sweep, left, pending
 from nacre.services.compute import rpc
 from nacre.services.compute.app import host_reports
 from nacre.services.compute.db import drift, hosts
@@ -26,7 +26,7 @@ INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
 EXAMINE: Method[rpc.Nothing, rpc.Examined] = rpc.EXAMINE
 ANSWER_SECONDS = 60.0
 
-CRASHED, MISSING, STATE = "server_crashed", "server_missing", "server_state"
+CRASHED, MISSING = "server_crashed", "server_missing"
 UNKNOWN, LEFTOVER, ELSEWHERE = "server_unknown", "server_leftover", "server_elsewhere"
 
 
@@ -102,9 +102,7 @@ def _of_server(
 
 def _of_state(ctx: Context, host: Host, server: Server, status: rpc.ServerStatus) -> Iterator[Drift]:
     """Bring a row up to what its host sees; a guest that died is for a person to start again."""
-    if host_reports.hear(ctx, status) and status.state is not rpc.ServerState.CRASHED:
-        text = f"It was {server.vm_state} by the books, and is {status.state}: {status.reason or 'no reason given'}."
-        yield healed(STATE, server.id, text, host=host.name)
+    host_reports.hear(ctx, status)
     present = ctx.db.read(rows.find, server.id)
     if (
         present is not None
@@ -115,9 +113,8 @@ def _of_state(ctx: Context, host: Host, server: Server, status: rpc.ServerStatus
         yield left(CRASHED, server.id, text, host=host.name, command=f"openstack server start {server.id}")
 
 
-#: What a host's agent may find, and the command that heals it; none: `nacre doctor --heal`.
+#: What a host's agent may find, and the command that heals it where nacre does not.
 COMMANDS: Mapping[rpc.Trouble, str] = {
-    rpc.Trouble.FILES_STRAY: "",
     rpc.Trouble.DISK_MISSING: "openstack server rebuild {id}",
     rpc.Trouble.BASE_MISSING: "openstack server rebuild {id}",
     rpc.Trouble.CARD_UNPLUGGED: "openstack server reboot --hard {id}",
@@ -131,7 +128,8 @@ def _examined(ctx: Context, host: Host, known: Mapping[str, Server]) -> Iterator
         server = known.get(trouble.server_id)
         if trouble.kind is rpc.Trouble.FILES_STRAY and server is not None and not server.deleted:
             continue  # it is being made, or it is gone for another reason and that is said above
-        command = COMMANDS[trouble.kind].format(id=trouble.server_id)
+        command = COMMANDS.get(trouble.kind)
+        command = command and command.format(id=trouble.server_id)
         yield left(trouble.kind, trouble.server_id, trouble.text, host=host.name, command=command)
 
 
@@ -149,7 +147,7 @@ HEALERS = {UNKNOWN: remove, ELSEWHERE: remove, rpc.Trouble.FILES_STRAY: remove}
 
 SWEEP = Sweep(
     "host_check",
-    kinds=(CRASHED, MISSING, STATE, UNKNOWN, LEFTOVER, ELSEWHERE, *rpc.Trouble),
+    kinds=(CRASHED, MISSING, UNKNOWN, LEFTOVER, ELSEWHERE, *rpc.Trouble),
     page=page,
     key=lambda host: host.name,
     check=check,

@@ -94,7 +94,7 @@ def _of_port(ctx: Context, host: Host, server: Server | None, port: network.Port
         text = f"It belongs to server {port.device_id}, which is not known."
         command = f"openstack port delete {port.id}"
         yield left(ORPHANED, port.id, text, host=host.name, command=command)
-    elif drift.is_settled(server, ()):
+    elif server.host == host.name and drift.is_settled(server, ()):
         text = f"It is bound for server {server.id}, which has no card for it."
         command = f"openstack port unset --device --host {port.id}"
         yield left(STRANGE, port.id, text, host=host.name, command=command)

@@ -52,6 +52,10 @@ class Applier:
         if addresses:
             self._try((ADDRESSES, ""), lambda: self._driver.remove_neighbours(addresses))
 
+    def error_of(self, kind: Kind, row_id: str) -> str:
+        """Say why a row could not be made so; empty if it could."""
+        return self.errors.get((kind, row_id), "")
+
     def retry(self, broken: Iterable[tuple[Kind, str]] = ()) -> None:
         """Ensure again what failed and what an inspection found broken."""
         again = {*self.errors, *broken}
@@ -72,14 +76,21 @@ class Applier:
         self._ensure(Kind.PORT, _wanted(view.ports, Kind.PORT, again), driver.ensure_port)
         self._ensure(Kind.ROUTER, _wanted(view.routers, Kind.ROUTER, again), driver.ensure_router)
 
-    def sweep(self, inspection: Inspection) -> None:
-        """Remove everything that is on the host and not in the view."""
+    def sweep(self, inspection: Inspection) -> list[tuple[Kind, str]]:
+        """Remove everything that is on the host and not in the view; return what that was."""
         view, driver, found = self._view, self._driver, inspection.found
-        self._remove(Kind.ROUTER, found[Kind.ROUTER] - view.routers.keys(), driver.remove_router)
-        self._remove(Kind.PORT, found[Kind.PORT] - view.ports.keys(), driver.remove_port)
-        self._remove(Kind.NETWORK, found[Kind.NETWORK] - view.networks.keys(), driver.remove_network)
-        groups = found[Kind.SECURITY_GROUP] - view.security_groups.keys()
+        strays = {
+            Kind.ROUTER: found[Kind.ROUTER] - view.routers.keys(),
+            Kind.PORT: found[Kind.PORT] - view.ports.keys(),
+            Kind.NETWORK: found[Kind.NETWORK] - view.networks.keys(),
+            Kind.SECURITY_GROUP: found[Kind.SECURITY_GROUP] - view.security_groups.keys(),
+        }
+        self._remove(Kind.ROUTER, strays[Kind.ROUTER], driver.remove_router)
+        self._remove(Kind.PORT, strays[Kind.PORT], driver.remove_port)
+        self._remove(Kind.NETWORK, strays[Kind.NETWORK], driver.remove_network)
+        groups = strays[Kind.SECURITY_GROUP]
         self._remove(Kind.SECURITY_GROUP, groups, lambda row_id: driver.remove_security_groups([row_id]))
+        return [(kind, row_id) for kind, ids in strays.items() for row_id in sorted(ids)]
 
     # --- what became of it ---
 

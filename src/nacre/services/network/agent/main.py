@@ -13,11 +13,13 @@ import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TypeVar
 
 from nacre.kernel.bus import Bus, Subscription
 from nacre.kernel.clock import Clock, isoformat
-from nacre.kernel.errors import NacreError
+from nacre.kernel.errors import NacreError, Unavailable
+from nacre.kernel.pool import blocking
 from nacre.services.network import rpc
 from nacre.services.network.agent.apply import Applier
 from nacre.services.network.agent.drivers.base import Capabilities, Driver
@@ -27,8 +29,30 @@ from nacre.services.network.agent.view import View, saved
 log = logging.getLogger(__name__)
 
 MOST_ERRORS_REPORTED = 20
+MOST_REPAIRS_KEPT = 500
+EXAMINATION_SECONDS = 45.0
 SHORTEST_PAUSE_SECONDS = 0.05
 T = TypeVar("T")
+
+
+class Examiner:
+    """Somebody who asked for a look at everything and waits for what it brings."""
+
+    def __init__(self) -> None:
+        self._heard = threading.Event()
+        self._repairs: list[rpc.Repair] = []
+
+    def hear(self, repairs: list[rpc.Repair]) -> None:
+        """Take the answer."""
+        self._repairs = repairs
+        self._heard.set()
+
+    def wait(self, host: str) -> list[rpc.Repair]:
+        """Return the answer; raises Unavailable if it takes too long."""
+        with blocking():
+            if not self._heard.wait(EXAMINATION_SECONDS):
+                raise Unavailable(f"Host {host} takes too long to look at its network.")
+        return self._repairs
 
 
 class NetworkAgent:
@@ -54,6 +78,8 @@ class NetworkAgent:
         self._capabilities = Capabilities(words=())
         self._confirmed = False  # whether the view came from the control plane in this life of ours
         self._awake, self._stopping = threading.Event(), threading.Event()
+        self._repairs: list[rpc.Repair] = []  # that were not reported yet
+        self._examiners: SimpleQueue[Examiner] = SimpleQueue()
         self._reported_ports: dict[str, rpc.PortStatus] = {}
         self._reported_routers: dict[str, rpc.RouterStatus] = {}
         self._due: dict[str, float] = {}
@@ -68,7 +94,9 @@ class NetworkAgent:
         self._state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.driver.start()
         self._capabilities = self.driver.capabilities()
-        self._subscription = self._bus.serve(rpc.host_topic(self.host), {rpc.WAKE: self._wake})
+        self._subscription = self._bus.serve(
+            rpc.host_topic(self.host), {rpc.WAKE: self._wake, rpc.EXAMINE: self._examine}
+        )
 
     def start(self) -> None:
         """Begin to work; what the driver cannot do without is said at once, by raising."""
@@ -104,8 +132,11 @@ class NetworkAgent:
         heard = self._fetch()
         if not self._confirmed and not heard:
             self._fill_in()
-        if self._is_due("reconcile", self._options.reconcile_seconds):
-            self.reconcile()
+        examiners = [self._examiners.get() for _ in range(self._examiners.qsize())]
+        if self._is_due("reconcile", self._options.reconcile_seconds) or examiners:
+            repairs = self.reconcile()
+            for examiner in examiners:
+                examiner.hear([*repairs, *self._standing(repairs)])
         elif self._applier.errors and self._is_due("retry", self._options.retry_seconds):
             self._applier.retry()
         if self._is_due("report_all", self._options.report_all_seconds):
@@ -117,15 +148,35 @@ class NetworkAgent:
         if self._unsaved and self._is_due("save", self._options.save_seconds):
             self._save()
 
-    def reconcile(self) -> None:
-        """Compare what is there with what should be, and heal the difference."""
+    def reconcile(self) -> list[rpc.Repair]:
+        """Compare what is there with what should be, and heal the difference; return what it was."""
         inspection = self.driver.inspect()
         for (kind, row_id), fault in inspection.broken.items():
             log.warning("%s %s: %s; mending it", kind, row_id, fault)
         wanted = {(kind, row_id) for kind, row_id in inspection.broken}
         self._applier.retry(wanted)
-        if self._confirmed:
-            self._applier.sweep(inspection)
+        strays = self._applier.sweep(inspection) if self._confirmed else []
+        error_of = self._applier.error_of
+        repairs = [
+            rpc.Repair(kind=kind, id=row_id, fault=fault, error=error_of(kind, row_id))
+            for (kind, row_id), fault in inspection.broken.items()
+        ]
+        fault = "nobody wants it"
+        repairs += [
+            rpc.Repair(kind=kind, id=row_id, fault=fault, stray=True, error=error_of(kind, row_id))
+            for kind, row_id in strays
+        ]
+        self._repairs = [*self._repairs, *repairs][-MOST_REPAIRS_KEPT:]
+        return repairs
+
+    def _standing(self, besides: list[rpc.Repair]) -> list[rpc.Repair]:
+        """Return what cannot be made so at present, found by an inspection or not."""
+        told = {(repair.kind, repair.id) for repair in besides}
+        return [
+            rpc.Repair(kind=str(kind), id=row_id, fault="It could not be made so", error=text)
+            for (kind, row_id), text in self._applier.errors.items()
+            if (kind, row_id) not in told
+        ]
 
     def report(self) -> rpc.HostReport:
         """Say how this host is."""
@@ -173,6 +224,13 @@ class NetworkAgent:
         if wake.revision is None or wake.revision > self.view.revision:
             self._awake.set()
 
+    def _examine(self, _message: rpc.Examine) -> rpc.Examined:
+        """Have the next turn look at everything, and wait for what it finds."""
+        examiner = Examiner()
+        self._examiners.put(examiner)
+        self._awake.set()
+        return rpc.Examined(host=self.host, repairs=tuple(examiner.wait(self.host)))
+
     def _fetch(self) -> bool:
         """Ask for changes and apply them; False when the control plane does not answer."""
         request = rpc.HostChangesRequest(
@@ -217,11 +275,16 @@ class NetworkAgent:
         """Tell what is different from what was last heard.  What is not heard now is told next time."""
         ports, routers = self._applier.port_statuses(), self._applier.router_statuses()
         news = _news(ports, self._reported_ports), _news(routers, self._reported_routers)
-        if any(news):
+        if any(news) or self._repairs:
             report = rpc.PortReport(
-                host=self.host, revision=self.view.revision, ports=tuple(news[0]), routers=tuple(news[1])
+                host=self.host,
+                revision=self.view.revision,
+                ports=tuple(news[0]),
+                routers=tuple(news[1]),
+                repairs=tuple(self._repairs),
             )
             self._bus.call(rpc.TOPIC, rpc.PORT_REPORT, report)
+            self._repairs = []
         self._reported_ports, self._reported_routers = ports, routers
 
     def _is_due(self, what: str, seconds: float) -> bool:

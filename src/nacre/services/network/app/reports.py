@@ -13,6 +13,7 @@ from nacre.kernel import events
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.network import rpc
+from nacre.services.network.app import drift
 from nacre.services.network.app.news import News, write
 from nacre.services.network.db import bindings, floating_ips, hosts, ports, presences, routers
 from nacre.services.network.db.hosts import DHCP_AGENT, L3_AGENT, SWITCH_AGENT
@@ -76,6 +77,7 @@ def _announce_tunnel(tx: Transaction, news: News, host: str) -> None:
 
 def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
     """Note what works on a host, and tell whoever waits for it."""
+    drift.hear_repairs(ctx, report.host, report.repairs)
     up, down = ctx.db.run(_hear_ports, report)
     up += ctx.db.run(_hear_further, report)
     for name, changed in ((PORT_UP, up), (PORT_DOWN, down)):

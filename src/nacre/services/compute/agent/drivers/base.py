@@ -166,7 +166,7 @@ class Driver(ABC):
         self, spec: rpc.ServerSpec, kind: rpc.RebootType, timeout_seconds: float, attempt: Attempt
     ) -> Done:
         """Soft: ask the guest, and go hard when the time is over.  Hard: off and on again with today's spec,
-        from any state."""
+        from any state, and also where only its files are left; `Conflict` without its disk."""
 
     @abstractmethod
     def pause(self, server_id: str) -> None:

@@ -12,6 +12,11 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    _add_jobs()
+    _add_findings()
+
+
+def _add_jobs() -> None:
     op.create_table(
         "jobs",
         column("id", Serial, key=True),
@@ -48,6 +53,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("holds", name="jobs_one_for_each_resource"),
         if_not_exists=True,
     )
+
+
+def _add_findings() -> None:
     op.create_table(
         "findings",
         column("id", Serial, key=True),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from nacre.kernel.errors import BadRequest, Unavailable
+from nacre.kernel.errors import BadRequest, Conflict, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.libvirt import config_drive, qemu_img
 from nacre.services.compute.agent.drivers.libvirt.images import Base, ImageCache
@@ -160,6 +160,11 @@ class Disks:
             if wanted_bytes > qemu_img.virtual_bytes(files.root, "qcow2"):
                 qemu_img.resize(files.root, "qcow2", wanted_bytes)
             return made
+        if made.root_generation >= spec.root_generation:
+            raise Conflict(
+                f"The disk of server {spec.id} is gone from its host. Rebuilding the server gives it a new one.",
+                detail=f"{files.root} does not exist",
+            )
         base = self.images.get(image, tell)
         if wanted_bytes and wanted_bytes < base.virtual_bytes and image.disk_format != "iso":
             raise BadRequest(

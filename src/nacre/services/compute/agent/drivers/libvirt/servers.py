@@ -254,7 +254,9 @@ class Servers:
     def reboot(
         self, spec: rpc.ServerSpec, kind: rpc.RebootType, timeout_seconds: float, attempt: Attempt
     ) -> Done:
-        domain = self.get(spec.id)
+        domain = self.find(spec.id) if kind is rpc.RebootType.HARD else self.get(spec.id)
+        if domain is None:  # undefined behind our back; its disk is still there, or this is refused
+            return self._boot(self._define(spec, attempt), spec, attempt)
         if kind is rpc.RebootType.SOFT and self.state(domain) is State.RUNNING:
             with self._lock:
                 if attempt.number == 1:

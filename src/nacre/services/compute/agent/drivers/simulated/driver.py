@@ -258,8 +258,10 @@ class SimulatedDriver(Driver):
         self, spec: rpc.ServerSpec, kind: rpc.RebootType, timeout_seconds: float, attempt: Attempt
     ) -> Done:
         self._gate("reboot", spec.id, spec.name)
-        machine = self._get(spec.id)
-        if kind is rpc.RebootType.SOFT and machine.state is State.RUNNING:
+        machine = self._machines.get(spec.id) if kind is rpc.RebootType.HARD else self._get(spec.id)
+        if machine is not None and machine.disk_lost:
+            raise Conflict(f"The disk of server {spec.id} is gone.")
+        if machine is not None and kind is rpc.RebootType.SOFT and machine.state is State.RUNNING:
             remaining = min(self.options.shutdown_seconds, timeout_seconds) - attempt.waited_seconds
             if remaining > 0:
                 return Later(remaining, "waiting for the guest to reboot")

@@ -1,0 +1,1 @@
+"""What placement does by itself, for ever."""
