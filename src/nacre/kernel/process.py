@@ -131,12 +131,14 @@ class Process:
         clock: Clock | None = None,
         service_user: ServiceUser | None = None,
         shared_key: SharedKey | None = None,
+        told_to_hosts: Callable[[str], Mapping[str, Any]] | None = None,
         elsewhere: Mapping[str, str] | None = None,
         policy_overrides: Callable[[str], Mapping[str, str]] | None = None,
     ) -> None:
         """Assemble; nothing runs until `start`.
 
         shared_key  where there are several control nodes: the secret that they share
+        told_to_hosts   host → what its agents must know, besides the broker, when it joins
         elsewhere   service name → base address of the services that other processes serve; where identity
                     is among them, or here, the catalog knows the rest
         """
@@ -149,7 +151,7 @@ class Process:
         self.bus: Bus = bus or open_bus(bus_options, name=socket.gethostname())
         self._control_exchanges = bus_options.control_exchanges
         self._owns_bus = bus is None
-        self.service_user, self.shared_key = service_user, shared_key
+        self.service_user, self.shared_key, self.told_to_hosts = service_user, shared_key, told_to_hosts
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
         )
