@@ -129,6 +129,17 @@ def test_a_host_that_fails_is_left_for_another(stocked, member, admin):
     assert all(driver.inspect().get(server_id) is None for driver in stocked.drivers.values())
 
 
+@pytest.mark.parametrize("config", [{"compute": {"hosts_asked_of_placement": 1}}])
+def test_when_the_first_few_will_not_do_all_hosts_are_looked_at(stocked, member, admin):
+    others = [f"host-{n}" for n in range(2, 7)]
+    for name in others:
+        stocked.add_host(name)
+    there = [admin.create(availability_zone=f"nova:{name}") for name in others]
+    for _ in range(4):
+        assert where(admin, admin.create(hints={"different_host": there})) == "host-1"
+    assert where(admin, admin.create(hints={"same_host": there[0]})) == others[0]
+
+
 def test_hints_of_servers(stocked, member, admin):
     stocked.add_host("host-2")
     first = member.create()

@@ -40,8 +40,9 @@ class ComputeOptions(Options, frozen=True, kw_only=True):
     """Of each host, for the host itself."""
     reserved_host_cpus: int = 0
     """Of each host, for the host itself."""
-    hosts_asked_of_placement: int = 1000
-    """How many hosts with room are looked at for one server."""
+    hosts_asked_of_placement: int = 50
+    """How many hosts with room, chosen by chance, are looked at first for one server; if none of them will
+    do, and for servers that ask for a zone, a host or a group, all are."""
     build_attempts: int = 3
     """How many hosts are tried before a server is in ERROR."""
 

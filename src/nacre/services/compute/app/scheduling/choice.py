@@ -128,17 +128,31 @@ def check_elsewhere(ctx: Context, server: Server, move: Move) -> None:
 def _search(
     ctx: Context, server: Server, wish: Wish, claim: Claim, *, forced: bool, noted: bool = True
 ) -> Choice:
-    required, forbidden = hosts.traits(wish.flavor, wish.image_properties)
-    offered = placement.allocation_candidates(
-        ctx,
-        hosts.resources(wish.flavor),
-        required=required,
-        forbidden=forbidden,
-        limit=ctx.config.hosts_asked_of_placement,
-    )
-    requests = {uuid: request for request in offered.requests for uuid in request if len(request) == 1}
-    candidates = _candidates(ctx, requests, offered)
     applied = filters.ALWAYS if forced else filters.FILTERS
+    few = ctx.config.hosts_asked_of_placement
+    for limit in (None,) if wish.is_particular() else (few, None):
+        candidates, requests = _offered(ctx, wish, limit)
+        best, refusals = _take_one(candidates, requests, wish, applied, claim)
+        if best is not None:
+            if noted:
+                _record(ctx, server, best.name, len(candidates), refusals)
+            return Choice(best.name, best.hypervisor_hostname, best.zone)
+        if limit is not None and len(requests) < limit:
+            break  # these were all that have room
+    refusals += _explain_the_rest(ctx, candidates, wish, applied)
+    if noted:
+        _record(ctx, server, None, len(refusals), refusals)
+    raise _no_valid_host(refusals)
+
+
+def _take_one(
+    candidates: list[Candidate],
+    requests: dict[str, Request],
+    wish: Wish,
+    applied: tuple[filters.Filter, ...],
+    claim: Claim,
+) -> tuple[Candidate | None, list[Refusal]]:
+    """Return the best host whose room could be claimed, and what spoke against others."""
     refusals, fitting = [], []
     for candidate in candidates:
         verdict = filters.refuse(candidate, wish, applied)
@@ -149,20 +163,18 @@ def _search(
     for best in weighers.rank(fitting, wish)[:CLAIMS_TRIED]:
         reason = claim(best, requests[best.provider_id])
         if reason is None:
-            if noted:
-                _record(ctx, server, best.name, len(candidates), refusals)
-            return Choice(best.name, best.hypervisor_hostname, best.zone)
+            return best, refusals
         refusals.append(Refusal(best.name, "claim", reason))
-    refusals += _explain_the_rest(ctx, candidates, wish, applied)
-    if noted:
-        _record(ctx, server, None, len(refusals), refusals)
-    raise _no_valid_host(refusals)
+    return None, refusals
 
 
-def _candidates(
-    ctx: Context, requests: dict[str, dict[str, dict[str, int]]], offered: placement.Candidates
-) -> list[Candidate]:
-    """Return every host that placement offered, as the filters see it."""
+def _offered(ctx: Context, wish: Wish, limit: int | None) -> tuple[list[Candidate], dict[str, Request]]:
+    """Return hosts with room, as the filters see them, and by their providers what is to be claimed there."""
+    required, forbidden = hosts.traits(wish.flavor, wish.image_properties)
+    offered = placement.allocation_candidates(
+        ctx, hosts.resources(wish.flavor), required=required, forbidden=forbidden, limit=limit
+    )
+    requests = {uuid: request for request in offered.requests for uuid in request if len(request) == 1}
 
     def read(tx: Transaction) -> tuple[dict[str, Host], list[Aggregate]]:
         return host_rows.by_provider(tx, list(requests)), host_rows.all_aggregates(tx)
@@ -173,7 +185,7 @@ def _candidates(
         summary = offered.summaries[uuid]
         free = {name: float(total - summary.used.get(name, 0)) for name, total in summary.capacity.items()}
         found.append(_seen(ctx, host, aggregates, free))
-    return found
+    return found, requests
 
 
 def _seen(ctx: Context, host: Host, aggregates: list[Aggregate], free: dict[str, float] | None) -> Candidate:

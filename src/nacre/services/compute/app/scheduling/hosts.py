@@ -52,6 +52,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     group_hosts: dict[str, int] = {}  # host → how many members of the server's group are there
     group_limit: int = 1
 
+    def is_particular(self) -> bool:
+        """Tell whether it may be that only a few hosts of many will do, or that some are liked much more."""
+        named = self.zone or self.host or self.hypervisor_hostname or self.query
+        together = self.group_policy in ("affinity", "soft-affinity")
+        return bool(named or together or self.same_host is not None)
+
 
 def resources(flavor: FlavorCopy) -> dict[str, int]:
     """Return what a flavor takes, by placement's resource classes."""
