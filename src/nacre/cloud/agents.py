@@ -7,13 +7,16 @@ of the options classes that the agents and drivers declare.
 from __future__ import annotations
 
 import dataclasses
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from nacre.cloud.settings import Settings
-from nacre.kernel.bus import Bus
+from nacre.kernel.bus import Bus, BusOptions
 from nacre.kernel.config import ConfigError, ConfigFile, refuse_unknown
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 PHYSICAL_NETWORK = "public"
+LOOPBACK, ANY_PORT = "127.0.0.1", 9
 
 
 def _options(config: ConfigFile, section: str, kind: type[T], **fixed: Any) -> T:
@@ -56,7 +60,21 @@ def compute_agent(
         driver = SimulatedDriver(state_dir, _options(config, "simulated_compute", SimulatedOptions))
     else:
         driver = libvirt_driver(state_dir, settings, config)
+    config = config.with_defaults("compute_agent", move_address=_own_address(config))
     return ComputeAgent(host, bus, driver, state_dir, options=_options(config, "compute_agent", AgentOptions))
+
+
+def _own_address(config: ConfigFile) -> str:
+    """Return this host's address for other hosts: its end of tunnels, or where it asks the broker from."""
+    if tunnel := config.values("linux").get("tunnel_ip"):
+        return str(tunnel)
+    options = config.section("bus", BusOptions)
+    for url in options.urls() if options.url else ():
+        broker = urlsplit(url)
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((broker.hostname or LOOPBACK, broker.port or ANY_PORT))  # which sends nothing
+            return str(probe.getsockname()[0])
+    return LOOPBACK
 
 
 def libvirt_driver(state_dir: Path, settings: Settings, config: ConfigFile) -> LibvirtDriver:
@@ -76,6 +94,7 @@ def network_agent(
     *,
     metadata_url: str,
     metadata_secret: str,
+    metadata_host: str = "",
 ) -> NetworkAgent:
     """Make the network agent of a host."""
     from nacre.services.network.agent.drivers.base import Driver
@@ -89,7 +108,12 @@ def network_agent(
         driver = SimulatedDriver()
     else:
         driver = linux_driver(
-            state_dir, settings, config, metadata_url=metadata_url, metadata_secret=metadata_secret
+            state_dir,
+            settings,
+            config,
+            metadata_url=metadata_url,
+            metadata_secret=metadata_secret,
+            metadata_host=metadata_host,
         )
     return NetworkAgent(host, bus, driver, state_dir, options=_options(config, "network_agent", AgentOptions))
 
@@ -101,6 +125,7 @@ def linux_driver(
     *,
     metadata_url: str,
     metadata_secret: str,
+    metadata_host: str = "",
 ) -> LinuxDriver:
     """Make the driver that moves real packets, all in one namespace."""
     from nacre.services.network.agent.drivers.linux.driver import LinuxDriver
@@ -116,5 +141,6 @@ def linux_driver(
             state_dir=state_dir,
             metadata_url=metadata_url,
             metadata_secret=metadata_secret,
+            metadata_host=metadata_host,
         )
     )

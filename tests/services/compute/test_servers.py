@@ -147,6 +147,28 @@ def test_flavors_must_be_large_enough(stocked, member, admin):
     assert admin.try_to_create(flavorRef="0").status == 202
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given"), [("e1000e", "e1000e"), ("VirtualE1000", "e1000"), (None, "virtio")]
+)
+def test_a_server_has_network_cards_of_the_model_that_its_image_wants(stocked, member, wanted, given):
+    from tests.services.compute.conftest import make_image
+
+    image = make_image(stocked, **({"hw_vif_model": wanted} if wanted else {}))
+    networks = [{"uuid": stocked.network.make_network()["id"]}]
+    server_id = member.create(imageRef=image, networks=networks)
+    (record,) = [each for each in stocked.agents["host-1"]._records.all() if each.server_id == server_id]
+    assert [nic.model for nic in record.spec.nics] == [given]
+
+
+def test_a_model_of_network_card_that_nobody_has_is_refused(stocked, member):
+    from tests.services.compute.conftest import make_image
+
+    image = make_image(stocked, hw_vif_model="carrier pigeon")
+    refused = member.try_to_create(imageRef=image)
+    assert refused.status == 400
+    assert "'carrier pigeon' is not one of virtio, e1000, e1000e, rtl8139" in message(refused)
+
+
 def test_what_each_version_shows(stocked, member, admin):
     server_id = member.create(
         version="2.96", networks="none", tags=["a"], description="d", hostname="h.example"

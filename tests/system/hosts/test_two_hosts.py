@@ -111,6 +111,12 @@ def test_servers_are_where_they_were_asked_for(servers, machines):
     }
 
 
+def test_the_hosts_show_their_addresses(site, machines):
+    hypervisors = site.admin.get("compute", "/os-hypervisors/detail")["hypervisors"]
+    shown = {each["hypervisor_hostname"]: each["host_ip"] for each in hypervisors}
+    assert shown == {machine.name: machine.address for machine in machines}
+
+
 @pytest.mark.parametrize("name", ["left", "right", "behind"])
 def test_each_is_reached_from_outside_with_the_key_and_name_of_its_metadata(servers, name):
     """There is no configuration drive: a guest that lets the key in has had its metadata, and its address."""

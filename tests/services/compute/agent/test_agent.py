@@ -405,8 +405,10 @@ def test_an_agent_that_cannot_start_says_why_and_goes_on_trying(
 
 
 def test_heartbeats_tell_what_the_host_has(make_agent, control: ControlPlane) -> None:
-    make_agent(options=AgentOptions(heartbeat_seconds=0.02), simulated=SimulatedOptions(vcpus=12))
+    options = AgentOptions(heartbeat_seconds=0.02, move_address="198.51.100.7")
+    make_agent(options=options, simulated=SimulatedOptions(vcpus=12))
     control.wait(lambda: len(control.hosts) >= 3)
+    assert control.hosts[-1].host_ip == "198.51.100.7"
     status = control.hosts[-1]
     assert (status.host, status.vcpus, status.hypervisor_type) == (HOST, 12, "simulated")
     assert status.agent_version

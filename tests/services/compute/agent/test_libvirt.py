@@ -195,6 +195,16 @@ def test_wishes_about_the_machine_are_met(site: Site, hardware: rpc.Hardware) ->
     site.console(site.build(hardware=hardware, vcpus=2).id, GREETING)
 
 
+@pytest.mark.parametrize("machine_type", ["q35", "pc"])
+def test_every_model_of_network_card_can_be_had(site: Site, machine_type: str) -> None:
+    nics = tuple(msgspec.structs.replace(site.make_nic(), model=model) for model in rpc.NIC_MODELS)
+    spec = site.build(nics=nics, hardware=rpc.Hardware(machine_type=machine_type))
+    assert {*site.look(spec.id).nics} == {nic.port_id for nic in nics}
+    strange = msgspec.structs.replace(nics[0], model="carrier pigeon")
+    with pytest.raises(BadRequest, match="carrier pigeon"):
+        site.driver.ensure(site.make_spec(nics=(strange,)), Attempt())
+
+
 @pytest.mark.parametrize(
     "hardware",
     [

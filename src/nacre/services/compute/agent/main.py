@@ -146,6 +146,7 @@ class ComputeAgent:
             self._trouble = self._opening
         return msgspec.structs.replace(
             status,
+            host_ip=self._options.move_address,
             busy=self._lanes.length(),
             agent_version=metadata.version("nacre"),
             agent_started_at=self._started_at,

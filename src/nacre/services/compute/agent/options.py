@@ -22,6 +22,9 @@ class AgentOptions:
     resume_after_boot: bool = True
     """Start the servers that ran when the machine went down."""
     move_address: str = "127.0.0.1"
-    """Where other hosts reach this one when they send it a server: its address on the management network."""
+    """Where other hosts reach this one when they send it a server: its address on the management network.
+
+    By default the end of its tunnels ([linux] tunnel_ip), or else the address from which it asks the broker.
+    """
     move_ports: tuple[int, int] = (0, 0)
     """The first and the last port used for that, for firewalls; 0, 0: whichever is free."""

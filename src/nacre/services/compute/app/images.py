@@ -11,11 +11,14 @@ from nacre.services.image import client as image
 
 GIBIBYTE = 1024**3
 KERNEL, RAMDISK = "kernel_id", "ramdisk_id"
+NIC_MODEL = "hw_vif_model"
+OTHER_NAMES = {"virtuale1000": "e1000", "virtuale1000e": "e1000e"}
 
 
 def for_server(ctx: Context, image_id: str, flavor: FlavorCopy) -> ImageCopy:
     """Return the copy of an image that a server keeps; raises ImageNotUsable."""
     copy = find(ctx, image_id)
+    nic_model(copy)
     if copy.min_memory_mb > flavor.memory_mb:
         raise ImageNotUsable("Flavor's memory is too small for requested image.")
     if flavor.root_gb:
@@ -30,6 +33,20 @@ def for_server(ctx: Context, image_id: str, flavor: FlavorCopy) -> ImageCopy:
                 f"{flavor.root_gb * GIBIBYTE} bytes, minimum size is {copy.min_disk_gb * GIBIBYTE} bytes."
             )
     return copy
+
+
+def nic_model(copy: ImageCopy | None) -> str:
+    """Return the model of network card that an image wants; raises ImageNotUsable for one that nobody has.
+
+    compat: any case, and VMware's names for two of them, as nova takes them (nova/objects/fields.py, VIFModel).
+    """
+    wanted = (copy.properties.get(NIC_MODEL) if copy else None) or rpc.NIC_MODELS[0]
+    model = OTHER_NAMES.get(wanted.lower(), wanted.lower())
+    if model not in rpc.NIC_MODELS:
+        raise ImageNotUsable(
+            f"Image property {NIC_MODEL}: {wanted!r} is not one of {', '.join(rpc.NIC_MODELS)}."
+        )
+    return model
 
 
 def find(ctx: Context, image_id: str) -> ImageCopy:

@@ -38,7 +38,7 @@ def build(ctx: Context, server_id: str) -> rpc.ServerSpec:
         ramdisk=_part(ctx, image, images.RAMDISK),
         root_generation=server.root_generation,
         rescue=images.source(ctx, server.rescue_image) if server.rescue_image else None,
-        nics=tuple(nic_spec(nic) for nic in guest.nics),
+        nics=tuple(nic_spec(server, nic) for nic in guest.nics),
         config_drive=metadata.config_drive(guest) if server.config_drive else None,
         hardware=hardware(server),
         created_at=server.created_at,
@@ -51,13 +51,14 @@ def _part(ctx: Context, image: ImageCopy | None, name: str) -> rpc.ImageSource |
     return images.source(ctx, images.find(ctx.as_service(), part_id)) if part_id else None
 
 
-def nic_spec(nic: Nic) -> rpc.NicSpec:
+def nic_spec(server: Server, nic: Nic) -> rpc.NicSpec:
     """Return one network card as the host must know it."""
     return rpc.NicSpec(
         port_id=nic.port_id,
         tap_device=nic.tap_device or f"tap{nic.port_id[:11]}",
         mac_address=nic.mac_address,
         mtu=nic.mtu,
+        model=images.nic_model(server.image),
     )
 
 

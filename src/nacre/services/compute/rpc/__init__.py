@@ -61,6 +61,7 @@ from nacre.services.compute.rpc.moves import (
     arrival,
 )
 from nacre.services.compute.rpc.spec import (
+    NIC_MODELS,
     SECRET,
     ConsoleType,
     Download,
@@ -140,6 +141,7 @@ __all__ = [
     "Message",
     "MoveProgress",
     "MoveRequest",
+    "NIC_MODELS",
     "NicSpec",
     "NicUse",
     "Nothing",

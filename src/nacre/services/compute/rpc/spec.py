@@ -79,6 +79,10 @@ class ImageSource(Message, frozen=True, kw_only=True):
     min_disk_gb: int = 0
 
 
+#: What a guest can be given to plug its networks into, by the names that QEMU has for them.
+NIC_MODELS = ("virtio", "e1000", "e1000e", "rtl8139")
+
+
 class NicSpec(Message, frozen=True, kw_only=True):
     """A network card.  The network agent makes and plugs the tap device; the guest's process opens it."""
 
@@ -86,7 +90,7 @@ class NicSpec(Message, frozen=True, kw_only=True):
     tap_device: str
     mac_address: str
     mtu: int | None = None
-    model: str = "virtio"
+    model: str = "virtio"  # hw_vif_model: one of NIC_MODELS
     boot_index: int | None = None
 
 

@@ -66,7 +66,7 @@ def plug(ctx: Context, run: Run[InterfaceAttach]) -> Finish:
         command_id=f"plug-{run.job.id}",
         server_id=server_id,
         revision=server.revision,
-        nic=specs.nic_spec(nic),
+        nic=specs.nic_spec(server, nic),
     )
     ctx.bus.call(rpc.host_topic(host), rpc.ATTACH_NIC, message, deadline_seconds=host_calls.PLUG_SECONDS)
     nics.refresh(ctx, [server_id])

@@ -26,7 +26,6 @@ NAMESPACE = "https://nacre.cloud/xmlns/libvirt/1"
 NIC, VOLUME = "ua-nic-", "ua-volume-"
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
 
-NIC_MODELS = {"virtio", "e1000", "e1000e", "rtl8139", "vmxnet3", "ne2k_pci"}
 DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "sd"}  # how disks are called on a bus
 VIDEO_MODELS = {"vga", "virtio", "qxl", "cirrus", "bochs", "none"}
 MACHINE_TYPE = re.compile(r"(pc|q35|pc-(q35|i440fx)-[0-9]+\.[0-9]+)")
@@ -95,8 +94,8 @@ def nic_element(nic: rpc.NicSpec) -> ET.Element:
         _ID.fullmatch(nic.port_id) and _TAP.fullmatch(nic.tap_device) and _MAC.fullmatch(nic.mac_address)
     ):
         raise BadRequest(f"Port {nic.port_id} is described in a way that cannot be plugged.")
-    if nic.model not in NIC_MODELS:
-        raise BadRequest(f"{nic.model!r} is not a model of a network card: {', '.join(sorted(NIC_MODELS))}.")
+    if nic.model not in rpc.NIC_MODELS:
+        raise BadRequest(f"{nic.model!r} is not a model of a network card: {', '.join(rpc.NIC_MODELS)}.")
     interface = ET.Element("interface", type="ethernet")
     _add(interface, "mac", address=nic.mac_address)
     _add(interface, "target", dev=nic.tap_device, managed="no")
