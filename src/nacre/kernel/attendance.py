@@ -123,6 +123,11 @@ class Attendance:
                 path.unlink(missing_ok=True)
 
 
+def living(tx: Transaction, directory: Path) -> list[rows.ProcessRow]:
+    """Return the processes that use a database; who died beside this state directory is not among them."""
+    return [row for row in rows.alive(tx) if _is_held(directory / f"{row.id}.process") is not False]
+
+
 def _is_held(path: Path) -> bool | None:
     """Tell whether a living process holds a file's lock; None where there is no such file."""
     try:

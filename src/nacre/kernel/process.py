@@ -30,7 +30,7 @@ from nacre.kernel.clock import Clock
 from nacre.kernel.config import ConfigFile, Options
 from nacre.kernel.context import Context
 from nacre.kernel.db import Database, answers, prepare
-from nacre.kernel.db.kernel_tables import KERNEL_SCHEMA
+from nacre.kernel.db.kernel_tables import KERNEL_SCHEMA, known_revision
 from nacre.kernel.db.migrations import revision_of
 from nacre.kernel.http.api import Api
 from nacre.kernel.http.app import Shell, listen
@@ -172,22 +172,21 @@ class Process:
             )
             for manifest in manifests
         }
-        self.attendance = Attendance(
-            state / "db",
-            {
-                service.db: service.manifest.schema.revision
-                for service in self.services.values()
-                if service.manifest.schema is not None
-            },
-            self.clock,
-            tidy=(answers.sweep,),
-        )
+        self.attendance = self._make_attendance()
         if IDENTITY in self.services or IDENTITY in self._elsewhere:
             return  # whose catalog knows all others
         for service in self.services.values():
             for need in service.manifest.needs:
                 if need not in self.services and need not in self._elsewhere:
                     raise ValueError(f"{service.name} needs {need}, which is neither here nor elsewhere")
+
+    def _make_attendance(self) -> Attendance:
+        revisions = {
+            service.db: known_revision(service.manifest.schema)
+            for service in self.services.values()
+            if service.manifest.schema is not None
+        }
+        return Attendance(self.state / "db", revisions, self.clock, tidy=(answers.sweep,))
 
     def _assemble(self, manifest: Manifest, overrides: Mapping[str, str]) -> Service:
         database = self.config.section("database", DatabaseOptions)

@@ -3,7 +3,7 @@
 They are the kernel's own: with a revision and migrations of their own beside the service's, so that a change
 here is one migration and not one for each service.
 
-    kernel_processes   which processes use this database, and which revision of the service's tables they know
+    kernel_processes   which processes use this database, and which revisions of its tables they know
     kernel_answers     what was answered to requests that carry an Idempotency-Key; see kernel/http/repeats
 """
 
@@ -42,3 +42,8 @@ answers = Table(
 )
 
 KERNEL_SCHEMA = Schema(metadata, version_table="kernel_revision")
+
+
+def known_revision(schema: Schema) -> str:
+    """Return the revisions of the kernel's and a service's tables that this program knows, as one text."""
+    return f"{KERNEL_SCHEMA.revision}/{schema.revision}"

@@ -50,13 +50,15 @@ class Schema(msgspec.Struct, frozen=True):
     """A service's tables, the revision they are at, and the folder of the migrations that led there.
 
     `version_table` is where a database remembers its revision; another stands beside it, with the revision
-    up to which the tables were contracted.
+    up to which the tables were contracted.  `loose` names columns ("table.column") that may name what is gone
+    (see inspection.py).
     """
 
     metadata: MetaData
     revision: str = FIRST
     migrations: Path | None = None
     version_table: str = VERSION_TABLE
+    loose: tuple[str, ...] = ()
 
     @property
     def bookkeeping(self) -> tuple[str, str]:

@@ -495,4 +495,6 @@ console_tokens = Table(
 )
 
 drift.tables(metadata)
-SCHEMA = Schema(metadata, revision="0003", migrations=Path(__file__).parent / "migrations")
+SCHEMA = Schema(
+    metadata, revision="0003", migrations=Path(__file__).parent / "migrations", loose=("servers.flavor_id",)
+)
