@@ -17,10 +17,12 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -29,6 +31,7 @@ from nacre.kernel.errors import Conflict
 from nacre.kernel.shared_key import SharedKey
 
 SECRET_BYTES = 18
+HOLD_SECONDS = 1.0  # whoever only looks whether a cloud runs lets go of the lock at once
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,12 +135,13 @@ class StateDirectory:
     def held(self) -> Iterator[None]:
         """Hold the directory for this process; Conflict if another cloud runs on it."""
         with open(self.root / "run" / "lock", "a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                running = self.running()
-                by = f" (process {running.pid})" if running else ""
-                raise Conflict(f"The cloud in {self.root} is running already{by}.") from None
+            deadline = time.monotonic() + HOLD_SECONDS
+            while not _locks(lock):
+                if time.monotonic() > deadline:
+                    running = self.running()
+                    by = f" (process {running.pid})" if running else ""
+                    raise Conflict(f"The cloud in {self.root} is running already{by}.")
+                time.sleep(0.01)
             yield
 
     def note_running(self, running: Running) -> None:
@@ -165,6 +169,14 @@ class StateDirectory:
             return True
         except FileNotFoundError:
             return False
+
+
+def _locks(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_private(path: Path, content: bytes | str, *, mode: int = 0o600) -> None:

@@ -47,6 +47,7 @@ def run(options: Options) -> None:
         _detach(options, state, terminal)
     else:
         with state.held():
+            state.forget_running()  # a cloud that was killed could not
             _run_in_foreground(options, state, terminal)
 
 
