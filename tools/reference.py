@@ -109,7 +109,7 @@ def _sections_of_agents() -> Iterator[Section]:
         "linux",
         linux.LinuxSettings,
         "Its driver in real mode.",
-        frozenset(("namespace", "state_dir", "metadata_url", "metadata_secret")),
+        frozenset(("namespace", "state_dir", "metadata_url", "metadata_secret", "metadata_host")),
     )
 
 

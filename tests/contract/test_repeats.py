@@ -175,6 +175,7 @@ EXAMPLES = {
     ),
     "identity /v3/limits": limits,
     "identity /v3/OS-OAUTH1/consumers": lambda w: ({}, {"consumer": {"description": name()}}),
+    "identity /v3/OS-NACRE/join_tokens": lambda w: ({}, {"join_token": {"host": name()}}),
     "placement /resource_providers": lambda w: ({}, {"name": name()}),
     "placement /resource_providers/{uuid}/inventories": lambda w: (
         {"uuid": w.provider}, {"resource_class": "VCPU", "total": 4, "resource_provider_generation": 0},

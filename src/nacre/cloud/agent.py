@@ -34,6 +34,8 @@ class AgentSection(Section, frozen=True, kw_only=True):
 
     metadata_url: str | None = None
     """Where the network agent asks for guests' metadata; `[compute] metadata_secret` must be as it is there."""
+    metadata_secret: str | None = None
+    """The secret of this host alone, as `nacre agent join` got it; then `[compute] metadata_secret` is not needed."""
 
 
 def run(options: Options, *, kind: str, host: str | None) -> None:
@@ -72,11 +74,21 @@ def run(options: Options, *, kind: str, host: str | None) -> None:
 def _make(kind: str, host: str, bus: Bus, where: Path, settled: Settings, config: ConfigFile) -> Agent:
     if kind == "compute":
         return agents.compute_agent(host, bus, where, settled, config)
-    url = config.section("agent", AgentSection).metadata_url or ""
-    secret = config.values("compute").get("metadata_secret", "")
+    section = config.section("agent", AgentSection)
+    url, own = section.metadata_url or "", section.metadata_secret
+    secret = own or config.values("compute").get("metadata_secret", "")
     if not settled.simulated and not (url and secret):
-        raise ConfigError("section [agent]: metadata_url, and [compute]: metadata_secret, are needed here")
-    return agents.network_agent(host, bus, where, settled, config, metadata_url=url, metadata_secret=secret)
+        raise ConfigError("section [agent]: metadata_url and metadata_secret are needed here")
+    return agents.network_agent(
+        host,
+        bus,
+        where,
+        settled,
+        config,
+        metadata_url=url,
+        metadata_secret=secret,
+        metadata_host=host if own else "",
+    )
 
 
 def _complete(state: StateDirectory, config: ConfigFile) -> ConfigFile:

@@ -11,6 +11,7 @@ from nacre.cloud import policies
 from nacre.cloud.agents import compute_agent, network_agent
 from nacre.cloud.settings import Settings
 from nacre.cloud.state import StateDirectory
+from nacre.cloud.welcome import told_to_hosts
 from nacre.kernel.bus import BusOptions, open_bus
 from nacre.kernel.config import ConfigFile
 from nacre.kernel.errors import Unavailable
@@ -53,6 +54,7 @@ class Cloud:
             address=settings.listen,
             bus=self._bus,
             service_user=self._service_user,
+            told_to_hosts=told_to_hosts(settings, config, state.secrets().metadata_secret),
             policy_overrides=policies.overrides(state, config),
         )
         self.agents = self._make_agents(config)

@@ -17,6 +17,7 @@ from nacre.cloud.options import Mode, Options
 from nacre.cloud.settings import CloudSection, Settings
 from nacre.cloud.state import StateDirectory
 from nacre.cloud.terminal import Terminal
+from nacre.cloud.welcome import told_to_hosts
 from nacre.kernel import log
 from nacre.kernel.bus import BusOptions
 from nacre.kernel.config import ConfigError, ConfigFile
@@ -105,6 +106,7 @@ def make_process(
         address=settled.listen,
         service_user=ServiceUser(name=SERVICE_USER, password=state.secrets().service_password),
         shared_key=key,
+        told_to_hosts=told_to_hosts(settled, config, state.secrets().metadata_secret),
         elsewhere=elsewhere,
         policy_overrides=policies.overrides(state, config),
     )

@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from nacre.cloud.deploy import haproxy, plan
 from nacre.cloud.lab.programs import LOOK_SECONDS, NACRE, Failed, Program
 from nacre.cloud.options import Mode, Options, Ports
 from nacre.cloud.state import StateDirectory, write_private
+from nacre.cloud.toml import Sections, as_toml
 from nacre.kernel import shared_key
 from nacre.kernel.http.app import HEALTH_PATH
 from nacre.services import NAMES, manifests
@@ -36,8 +37,6 @@ EXTERNAL = "203.0.113.0/24"
 DRAIN_SECONDS = 2.5
 READY_SECONDS = 120.0
 HIGHEST_OFFSET, LOWEST_OFFSET = 22_000, 10_000  # usual ports stay below those that the kernel gives out
-
-Sections = Mapping[str, Mapping[str, Any]]
 
 
 class Bed:
@@ -217,24 +216,6 @@ class Bed:
     def _add(self, name: str, command: Sequence[str], *, ready: str | None) -> None:
         log = self.where / "log" / f"{name.replace('/', '-')}.log"
         self.programs[name] = Program(name, command, log, ready=ready)
-
-
-def as_toml(sections: Sections) -> str:
-    """Write sections of simple values as TOML."""
-    lines: list[str] = []
-    for name, values in sections.items():
-        lines += [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values.items()), ""]
-    return "\n".join(lines)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return str(value) if isinstance(value, int | float) else '"' + str(value).replace('"', '\\"') + '"'
 
 
 def _answers(pool: urllib3.PoolManager, url: str) -> bool:

@@ -27,6 +27,9 @@ class BusOptions(Options, frozen=True, kw_only=True):
     user, password, password_file   stand in for those in the URL
     ca                  file of the authorities that may vouch for the broker, if not the system's
     certificate, key    files by which this process proves who it is
+    management_url      http://HOST:15672, RabbitMQ's management plugin, by which hosts that join get accounts
+    management_user, management_password, management_password_file   an administrator there
+    host_url            the broker as hosts reach it, amqp://HOST or amqps://HOST; as `url` by default
     realm               what all names on the broker begin with; one for each cloud
     name                as whom this process gets its replies; the host's name by default
     heartbeat_seconds   after about twice this a silent broker counts as gone
@@ -44,6 +47,11 @@ class BusOptions(Options, frozen=True, kw_only=True):
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
+    management_url: str | None = None
+    management_user: str | None = None
+    management_password: str | None = None
+    management_password_file: str | None = None
+    host_url: str | None = None
     realm: str = "nacre"
     name: str | None = None
     heartbeat_seconds: int = 15
@@ -65,7 +73,7 @@ class BusOptions(Options, frozen=True, kw_only=True):
             raise ConfigError("section [bus]: url: it must be amqp://HOST or amqps://HOST")
         user, _, password = account.partition(":")
         user = self.user if self.user is not None else unquote(user)
-        password = self._password() or unquote(password)
+        password = _secret(self.password, self.password_file, "password_file") or unquote(password)
         login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
         return [
             urlunsplit((parts.scheme, login + host.strip(), parts.path, parts.query, ""))
@@ -85,10 +93,29 @@ class BusOptions(Options, frozen=True, kw_only=True):
             raise ConfigError(f"section [bus]: ca, certificate, key: {error}") from None
         return context
 
-    def _password(self) -> str | None:
-        if self.password is not None or self.password_file is None:
-            return self.password
-        try:
-            return Path(self.password_file).read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"section [bus]: password_file: {error}") from None
+    @property
+    def vhost(self) -> str:
+        """The virtual host on the broker."""
+        return unquote(urlsplit(self.url or "").path.removeprefix("/")) or "/"
+
+    def url_for_hosts(self) -> str:
+        """Return where hosts find the broker: an address without an account."""
+        parts = urlsplit(self.host_url or self.url or "")
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def manager(self) -> tuple[str, str]:
+        """Return the name and the password of an administrator of the broker."""
+        password = _secret(
+            self.management_password, self.management_password_file, "management_password_file"
+        )
+        return self.management_user or "guest", password or ""
+
+
+def _secret(given: str | None, file: str | None, key: str) -> str | None:
+    """Return a password that was given, or is in a file."""
+    if given is not None or file is None:
+        return given
+    try:
+        return Path(file).read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"section [bus]: {key}: {error}") from None

@@ -12,8 +12,6 @@ A broker can be killed and started again, and then still has what was durable.
 (tests/conftest.py lists this module as a plugin.)
 """
 
-import base64
-import hashlib
 import json
 import os
 import secrets
@@ -29,6 +27,7 @@ from pathlib import Path
 import pytest
 
 from nacre.kernel.bus.amqp_names import Names, Permissions, host_permissions
+from nacre.kernel.bus.broker_accounts import hash_password
 from nacre.kernel.testing import daemons
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH insists on its own directories
@@ -55,8 +54,12 @@ class Broker:
         accounts: Mapping[str, Permissions] | None = None,
         certificates: Path | None = None,
         address: str = "127.0.0.1",
+        *,
+        management: bool = False,
     ) -> None:
         """Prepare a broker; with `certificates` (ca.pem, broker.pem, broker.key) it speaks TLS only.
+
+        With `management` it has RabbitMQ's plugin of that name, which takes some seconds more to start.
 
         Where it is to answer others than this machine, `address` is one of the network namespace in which
         `start` is called.
@@ -65,11 +68,13 @@ class Broker:
         self._directory, self._user = directory, user
         self._realms = count(1)
         self._passwords = {name: secrets.token_urlsafe(9) for name in (OWNER, *(accounts or ()))}
-        self.port, distribution, self._epmd_port = daemons.free_ports(3)
+        self.port, distribution, self._epmd_port, self._management_port = daemons.free_ports(4)
         self._scheme = "amqps" if certificates else "amqp"
         self._write("definitions.json", json.dumps(self._definitions({OWNER: ALL, **(accounts or {})})))
-        self._write("rabbitmq.conf", _configuration(address, self.port, directory, certificates))
-        self._write("enabled_plugins", "[].\n")
+        managed = self._management_port if management else None
+        self._write("rabbitmq.conf", _configuration(address, self.port, directory, certificates, managed))
+        self._write("enabled_plugins", f"[{'rabbitmq_management' if management else ''}].\n")
+        self._ports = (self.port, managed) if managed else (self.port,)
         self._write("environment.conf", "")
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -106,6 +111,14 @@ class Broker:
         """Return the URL of the account that one of HOSTS has in HOSTS_REALM."""
         return self.url_of(Names(HOSTS_REALM).host_account(host))
 
+    def management(self) -> dict[str, str]:
+        """Return the options of the section [bus] for whoever manages this broker."""
+        return {
+            "management_url": f"http://{self._address}:{self._management_port}",
+            "management_user": OWNER,
+            "management_password": self._passwords[OWNER],
+        }
+
     def new_realm(self) -> str:
         """Return a name that no other test uses."""
         return f"test-{next(self._realms)}"
@@ -137,7 +150,8 @@ class Broker:
 
     def _answers(self) -> bool:
         try:
-            socket.create_connection((self._address, self.port), timeout=1).close()
+            for port in self._ports:
+                socket.create_connection((self._address, port), timeout=1).close()
         except OSError:
             return False
         return True
@@ -146,7 +160,11 @@ class Broker:
         return {
             "vhosts": [{"name": "/"}],
             "users": [
-                {"name": name, "password_hash": _hashed(self._passwords[name]), "tags": ""}
+                {
+                    "name": name,
+                    "password_hash": hash_password(self._passwords[name]),
+                    "tags": "administrator" if name == OWNER else "",
+                }
                 for name in accounts
             ],
             "permissions": [
@@ -170,13 +188,16 @@ class Broker:
 
 @contextmanager
 def running_broker(
-    accounts: Mapping[str, Permissions] | None = None, certificates: Path | None = None
+    accounts: Mapping[str, Permissions] | None = None,
+    certificates: Path | None = None,
+    *,
+    management: bool = False,
 ) -> Iterator[Broker]:
     """Run a RabbitMQ for a while."""
     if not PROGRAM.exists():
         pytest.skip("no RabbitMQ is installed (Debian's package rabbitmq-server)")
     with daemons.private_directory("rabbitmq") as (directory, user):
-        broker = Broker(directory, user, accounts, certificates)
+        broker = Broker(directory, user, accounts, certificates, management=management)
         try:
             broker.start()
             yield broker
@@ -184,7 +205,9 @@ def running_broker(
             broker.kill()
 
 
-def _configuration(address: str, port: int, directory: Path, certificates: Path | None) -> str:
+def _configuration(
+    address: str, port: int, directory: Path, certificates: Path | None, managed: int | None
+) -> str:
     lines = [f"load_definitions = {directory / 'definitions.json'}", "log.console = true", "log.file = false"]
     if certificates is None:
         lines.append(f"listeners.tcp.1 = {address}:{port}")
@@ -198,13 +221,9 @@ def _configuration(address: str, port: int, directory: Path, certificates: Path 
             "ssl_options.verify = verify_peer",
             "ssl_options.fail_if_no_peer_cert = true",
         ]
+    if managed:
+        lines += [f"management.tcp.ip = {address}", f"management.tcp.port = {managed}"]
     return "\n".join([*lines, ""])
-
-
-def _hashed(password: str) -> str:
-    """Hash a password as RabbitMQ keeps it: salt and SHA-256 of salt and password."""
-    salt = secrets.token_bytes(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,18 @@ class TokenNotFound(errors.NotFound):
     message = "Failed to validate token"
 
 
+class HostNotFound(Missing):
+    kind = "host"
+
+
+class JoinTokenNotFound(Missing):
+    kind = "join token"
+
+
+class BadJoinToken(errors.Forbidden):
+    message = "This token lets nobody join: it is wrong, too old, or was used."
+
+
 class NameTaken(errors.Conflict):
     """Another thing of the kind has that name."""
 

@@ -370,3 +370,13 @@ LIST_CONSUMERS = _rule("list_consumers", SEE, "List OAuth consumers.")
 CREATE_CONSUMER = _rule("create_consumer", ADMIN, "Make an OAuth consumer.")
 UPDATE_CONSUMER = _rule("update_consumer", ADMIN, "Change an OAuth consumer.")
 DELETE_CONSUMER = _rule("delete_consumer", ADMIN, "Delete an OAuth consumer.")
+
+# -- hosts ---------------------------------------------------------------------------------------------
+
+GET_HOST = _rule("get_host", SEE, "See a host that joined the cloud.")
+LIST_HOSTS = _rule("list_hosts", SEE, "List the hosts that joined the cloud.")
+DELETE_HOST = _rule("delete_host", ADMIN, "Take back the account of a host.")
+GET_JOIN_TOKEN = _rule("get_join_token", SEE, "See for which host a token is, but not the token itself.")
+LIST_JOIN_TOKENS = _rule("list_join_tokens", SEE, "List the tokens by which hosts may join.")
+CREATE_JOIN_TOKEN = _rule("create_join_token", ADMIN, "Let a host join the cloud.")
+DELETE_JOIN_TOKEN = _rule("delete_join_token", ADMIN, "Make a token useless.")

@@ -15,6 +15,9 @@ from nacre.kernel.context import Context
 from nacre.kernel.errors import BadRequest, Forbidden, NotFound, Unavailable
 from nacre.services.compute.app import metadata
 from nacre.services.compute.app.metadata import Guest
+from nacre.services.network import client as network
+
+KNOWN, KNOWN_SECONDS, MOST_KNOWN = "metadata_callers", 60.0, 10_000
 
 
 class BadSignature(Forbidden):
@@ -49,6 +52,27 @@ def guest(ctx: Context, server_id: str, project_id: str, shown: str, *, host: st
     if not hmac.compare_digest(signature(secret, server_id).encode(), shown.encode()):
         raise BadSignature()
     found = metadata.guest(ctx, server_id)
+    if host and not _may_ask(ctx, host, found):
+        raise BadSignature(
+            detail=f"host {host} asks about server {server_id}, with which it has nothing to do"
+        )
     if found.server.project_id != project_id:
         raise NotFound()
     return found
+
+
+def _may_ask(ctx: Context, host: str, guest: Guest) -> bool:
+    """Tell whether a host may vouch for a guest: it is there, or the host serves a network of its."""
+    if guest.server.host == host:
+        return True
+    network_ids = {nic.network_id for nic in guest.nics}
+    known: dict[tuple[str, frozenset[str]], float] = ctx.service.memory.setdefault(KNOWN, {})
+    key, now = (host, frozenset(network_ids)), ctx.clock.monotonic()
+    if known.get(key, 0.0) > now:
+        return True
+    if not network.serves_guests_of(ctx.as_service(), host, network_ids):
+        return False
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[key] = now + KNOWN_SECONDS
+    return True

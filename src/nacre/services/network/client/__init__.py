@@ -26,6 +26,9 @@ SERVICE = "network"
 SERVER_OWNER = "compute:"
 """The beginning of `device_owner` of servers' ports; the availability zone follows."""
 
+SERVING_OWNERS = ("network:dhcp", "network:router_interface")
+"""The `device_owner` of ports by which a host answers guests."""
+
 BATCH = 100
 """How many ids are put into one query."""
 
@@ -209,6 +212,12 @@ def list_ports(ctx: Context, device_ids: Iterable[str], *, project_id: str | Non
     if project_id is not None:
         query["project_id"] = project_id
     return [msgspec.convert(row, Port) for row in _batched(ctx, "ports", "device_id", device_ids, query)]
+
+
+def serves_guests_of(ctx: Context, host: str, network_ids: Iterable[str]) -> bool:
+    """Tell whether a host runs DHCP or a router on one of these networks (as the service)."""
+    wanted = {"binding:host_id": host, "device_owner": SERVING_OWNERS, "fields": "id"}
+    return bool(_batched(ctx, "ports", "network_id", network_ids, wanted))
 
 
 def ports_on_host(ctx: Context, host: str) -> list[Port]:
