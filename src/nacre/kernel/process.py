@@ -173,6 +173,10 @@ class Process:
             for manifest in manifests
         }
         self.attendance = self._make_attendance()
+        self._check_needs()
+
+    def _check_needs(self) -> None:
+        """Raise ValueError for a service whose needs are neither here nor elsewhere."""
         if IDENTITY in self.services or IDENTITY in self._elsewhere:
             return  # whose catalog knows all others
         for service in self.services.values():
