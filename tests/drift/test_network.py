@@ -39,7 +39,7 @@ def test_what_a_host_mends_by_itself_is_told_too(cloud, member, doctor):
     host, driver = driver_of(cloud, server_id)
     driver.lose(Kind.PORT, port_id)
     cloud.network_agents[host]._due["reconcile"] = 0.0  # its turn to look
-    cloud.network_agents[host]._awake.set()
+    cloud.network_agents[host].alarm.ring()
 
     def told():
         found = doctor.admin.get("network", "/v2.0/nacre-findings", query={"kind": "port_broken"}).json

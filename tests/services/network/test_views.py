@@ -5,6 +5,7 @@ import random
 import pytest
 
 from nacre.services.network import rpc
+from nacre.services.network.app import wakes
 
 
 @pytest.fixture
@@ -55,6 +56,35 @@ def test_a_new_port_costs_its_rows_and_wakes_who_has_a_stake(bind, make_host, ap
     assert elsewhere["id"] not in other.rows["networks"]
     one.sync()
     for host in (one, other, bystander):
+        host.assert_whole()
+
+
+def test_many_neighbours_are_told_at_leisure_and_once(bind, make_host, cloud, monkeypatch):
+    """What a port costs must not grow with the hosts of its network."""
+    monkeypatch.setattr(wakes, "SECONDS_PER_HOST", 1.0)
+    one, *others = hosts = [make_host() for _ in range(5)]
+    for host in hosts:
+        bind(host)
+        host.sync()
+    cloud.clock.turn(seconds=60)  # nobody counts as told any more
+    sent = []
+
+    def cast(topic, method, message):
+        if method is rpc.WAKE:
+            sent.append((topic, message.patience_seconds))
+
+    monkeypatch.setattr(cloud.process.bus, "cast", cast)
+    for _ in range(5):
+        bind(one)
+    at_leisure = [(rpc.host_topic(host.name), 4.0) for host in others]
+    assert sorted(each for each in sent if each[1]) == sorted(at_leisure)
+    assert {topic for topic, pause in sent if not pause} == {rpc.host_topic(one.name)}
+    sent.clear()
+    cloud.clock.turn(seconds=60)
+    bind(one)
+    assert sorted(each for each in sent if each[1]) == sorted(at_leisure)
+    for host in hosts:
+        host.sync()
         host.assert_whole()
 
 

@@ -368,9 +368,14 @@ class HostReport(Message, frozen=True, kw_only=True):
 
 
 class Wake(Message, frozen=True, kw_only=True):
-    """Look again.  `revision`, if the sender knows it, lets an agent that is further ahead stay asleep."""
+    """Look again.  `revision`, if the sender knows it, lets an agent that is further ahead stay asleep.
+
+    `patience_seconds`: look then, not before, for more is likely to come; other reasons to look still count.
+    Until then the sender does not wake the host again for what can wait.
+    """
 
     revision: int | None = None
+    patience_seconds: float = 0.0
 
 
 class Examine(Message, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from nacre.kernel.clock import Clock, isoformat
 from nacre.kernel.errors import NacreError, Unavailable
 from nacre.kernel.pool import blocking
 from nacre.services.network import rpc
+from nacre.services.network.agent.alarm import Alarm
 from nacre.services.network.agent.apply import Applier
 from nacre.services.network.agent.drivers.base import Capabilities, Driver
 from nacre.services.network.agent.options import AgentOptions
@@ -77,7 +78,7 @@ class NetworkAgent:
         self._applier = Applier(driver, self.view)
         self._capabilities = Capabilities(words=())
         self._confirmed = False  # whether the view came from the control plane in this life of ours
-        self._awake, self._stopping = threading.Event(), threading.Event()
+        self.alarm, self._stopping = Alarm(), threading.Event()
         self._repairs: list[rpc.Repair] = []  # that were not reported yet
         self._examiners: SimpleQueue[Examiner] = SimpleQueue()
         self._reported_ports: dict[str, rpc.PortStatus] = {}
@@ -106,7 +107,7 @@ class NetworkAgent:
     def stop(self, timeout_seconds: float = 10.0) -> None:
         """End the turn under way and let go of the driver.  Touches no packet."""
         self._stopping.set()
-        self._awake.set()
+        self.alarm.ring()
         if self._subscription is not None:
             self._subscription.close(timeout_seconds)
         if self._thread.is_alive():
@@ -128,7 +129,6 @@ class NetworkAgent:
 
     def run_once(self) -> None:
         """Do one turn: whatever is due now."""
-        self._awake.clear()
         heard = self._fetch()
         if not self._confirmed and not heard:
             self._fill_in()
@@ -210,7 +210,7 @@ class NetworkAgent:
             except Exception:
                 log.exception("a turn of the network agent failed; trying again")
                 pause = self._options.retry_seconds
-            self._awake.wait(pause)
+            self.alarm.wait(pause)
 
     def _pause(self) -> float:
         """Return how long nothing is due."""
@@ -221,14 +221,18 @@ class NetworkAgent:
         return max(SHORTEST_PAUSE_SECONDS, min(self._options.poll_seconds, ends_at - self._clock.monotonic()))
 
     def _wake(self, wake: rpc.Wake) -> None:
-        if wake.revision is None or wake.revision > self.view.revision:
-            self._awake.set()
+        if wake.revision is not None and wake.revision <= self.view.revision:
+            return
+        if wake.patience_seconds > 0:
+            self.alarm.ring_in(wake.patience_seconds)
+        else:
+            self.alarm.ring()
 
     def _examine(self, _message: rpc.Examine) -> rpc.Examined:
         """Have the next turn look at everything, and wait for what it finds."""
         examiner = Examiner()
         self._examiners.put(examiner)
-        self._awake.set()
+        self.alarm.ring()
         return rpc.Examined(host=self.host, repairs=tuple(examiner.wait(self.host)))
 
     def _fetch(self) -> bool:

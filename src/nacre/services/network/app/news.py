@@ -3,6 +3,9 @@
 A function that changes something calls `write(ctx, f, …)`, which runs `f(tx, news, …)`.  `f` says to
 `news` what it changed, in the words of the API; news knows under which scopes of the log that belongs
 (see db/changes.py) and which hosts have a stake in it.  A lost wake loses nothing: hosts ask by themselves.
+
+A host whose own ports, routers or rules changed, or that serves DHCP or routes there, is woken at once.  One
+that merely has neighbours may take its time, the longer the more there are of its kind (`wakes`).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from nacre.kernel import events
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
-from nacre.services.network import rpc
+from nacre.services.network.app import wakes
 from nacre.services.network.db import changes, presences
 from nacre.services.network.db.changes import Change
 from nacre.services.network.db.ports import DHCP, Port
@@ -29,7 +32,8 @@ class News:
 
     def __init__(self, ctx: Context, tx: Transaction) -> None:
         self.ctx, self.tx = ctx, tx
-        self.hosts: set[str] = set()
+        self.hosts: set[str] = set()  # to be woken at once
+        self.peers: set[str] = set()  # to be woken, without haste
         self._rows: dict[Change, None] = {}
         self._shown: dict[str, None] = {}
 
@@ -75,7 +79,7 @@ class News:
         """Put everything into the log, and have the hosts woken once it is committed."""
         if self._rows:
             changes.record(self.tx, self._rows)
-            self.hosts |= self._concerned()
+            self._find_the_concerned()
         self.tx.after_commit(self._tell)
 
     def shown(self, port_id: str) -> None:
@@ -83,22 +87,24 @@ class News:
         self._shown[port_id] = None
 
     def _tell(self) -> None:
-        for host in sorted(self.hosts):
-            self.ctx.bus.cast(rpc.host_topic(host), rpc.WAKE, rpc.Wake())
+        wakes.at_once(self.ctx, self.hosts)
+        wakes.without_haste(self.ctx, self.peers - self.hosts)
         for port_id in self._shown:
             events.publish(self.ctx, PORT_CHANGED, {"port_id": port_id})
 
-    def _concerned(self) -> set[str]:
-        """Return the hosts that have a stake in any of the rows."""
+    def _find_the_concerned(self) -> None:
+        """Find the hosts that have a stake in any of the rows."""
         scopes: dict[str, set[str]] = {}
         for row in self._rows:
             scopes.setdefault(row.scope, set()).add(row.scope_id)
-        found = set(scopes.get(changes.HOST, ()))
-        found |= presences.hosts_of(self.tx, presences.ON_NETWORK, scopes.get(changes.NETWORK, ()))
-        found |= presences.hosts_with_neighbours(self.tx, scopes.get(changes.PORTS, ()))
-        found |= presences.hosts_of(self.tx, (presences.GROUP,), scopes.get(changes.GROUP, ()))
-        found |= presences.hosts_with_remote(self.tx, scopes.get(changes.MEMBERS, ()))
-        return found
+        on, servers_of_it = scopes.get(changes.NETWORK, set()), (presences.DHCP, presences.ROUTER)
+        ports_of = scopes.get(changes.PORTS, set())
+        self.hosts |= set(scopes.get(changes.HOST, ()))
+        self.hosts |= presences.hosts_of(self.tx, servers_of_it, on | ports_of)
+        self.hosts |= presences.hosts_of(self.tx, (presences.GROUP,), scopes.get(changes.GROUP, ()))
+        self.peers |= presences.hosts_of(self.tx, (presences.GUEST,), on)
+        self.peers |= presences.hosts_in_tunnels(self.tx, ports_of - on)
+        self.peers |= presences.hosts_with_remote(self.tx, scopes.get(changes.MEMBERS, ()))
 
     def _note(self, scope: str, scope_id: str, kind: str, row_id: str) -> None:
         self._rows[Change(scope, scope_id, kind, row_id)] = None

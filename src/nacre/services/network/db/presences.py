@@ -74,14 +74,13 @@ def carriers(tx: Transaction, network_ids: Iterable[str]) -> dict[str, set[str]]
     return found
 
 
-def hosts_with_neighbours(tx: Transaction, network_ids: Iterable[str]) -> set[str]:
-    """Return the hosts that must know every port of these networks: for DHCP, routing, or tunnels."""
-    found = hosts_of(tx, (DHCP, ROUTER), network_ids)
+def hosts_in_tunnels(tx: Transaction, network_ids: Iterable[str]) -> set[str]:
+    """Return the hosts with guests on those of these networks that have tunnels: they know every port."""
     tunnelled: list[str] = []
     for some in standard.chunks(network_ids):
         query = select(networks.c.id).where(networks.c.id.in_(some), networks.c.kind == TUNNELLED)
         tunnelled += tx.scalars(query)
-    return found | hosts_of(tx, (GUEST,), tunnelled)
+    return hosts_of(tx, (GUEST,), tunnelled)
 
 
 def hosts_with_remote(tx: Transaction, group_ids: Iterable[str]) -> set[str]:
