@@ -1,0 +1,1 @@
+"""The client of the bench: the same requests to whichever cloud."""
