@@ -1,5 +1,6 @@
 """`nacre deploy`: what the operator of a cloud of several machines needs besides starting it."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -38,3 +39,15 @@ def credentials(options: Options) -> None:
     from nacre.cloud.deploy.commands import write_credentials
 
     write_credentials(options)
+
+
+@deploy.command()
+@shared_options
+def check(options: Options) -> None:
+    """Say what is wrong with a cloud of several machines, and what mends it.
+
+    On a control node.  Exit code 1 if anything is.
+    """
+    from nacre.cloud.deploy.check import run
+
+    sys.exit(0 if run(options) else 1)
