@@ -43,6 +43,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Lanes(config, log)
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests have to tell though they pass: `record_property("told", words)`."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, words in getattr(report, "user_properties", ()):
+            if name == "told":
+                terminalreporter.write_line(f"{report.nodeid}: {words}")
+
+
 # -- clouds -----------------------------------------------------------------------------------------
 
 ADMIN_PASSWORD = "an administrator's password"
