@@ -33,3 +33,9 @@ def _from_debian() -> None:
         subprocess.run(["apt-get", "-qq", "update"], check=True, stdout=sys.stderr)
         command = ["apt-get", "-qq", "install", "--no-install-recommends", *missing]
         subprocess.run([*command, "--yes"], check=True, env=quiet, stdout=sys.stderr)
+
+
+def versions(*names: str) -> list[str]:
+    """Return the versions of some of the packages."""
+    pins = dict(line.split("==") for line in PACKAGES.read_text().splitlines() if "==" in line)
+    return [f"{name} {pins[name]}" for name in names]
