@@ -178,7 +178,7 @@ class Door(threading.Thread):
                     return
                 self._inside.add(connection)
             try:
-                channel = self._channels.get(_read_name(connection))
+                channel = self._channels.get(read_line(connection, LONGEST_NAME).decode(errors="replace").strip())
                 connection.settimeout(None)
                 if channel is not None:
                     channel(connection)
@@ -191,14 +191,15 @@ class Door(threading.Thread):
                     self._inside.discard(connection)
 
 
-def _read_name(connection: ssl.SSLSocket) -> str:
-    name = b""
-    while not name.endswith(b"\n") and len(name) < LONGEST_NAME:
+def read_line(connection: ssl.SSLSocket, longest: int) -> bytes:
+    """Return one line, and take nothing of what follows it."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < longest:
         byte = connection.recv(1)
         if not byte:
             break
-        name += byte
-    return name.decode(errors="replace").strip()
+        line += byte
+    return line
 
 
 # --- the way to it ----------------------------------------------------------------------------------

@@ -22,13 +22,16 @@ from nacre.services.compute.agent.drivers.libvirt import measures
 from nacre.services.compute.agent.drivers.libvirt.acceleration import kvm_works
 from nacre.services.compute.agent.drivers.libvirt.connection import Connection, meanings
 from nacre.services.compute.agent.drivers.libvirt.copies import Copies
+from nacre.services.compute.agent.drivers.libvirt.departures import Departures
 from nacre.services.compute.agent.drivers.libvirt.devices import Devices
 from nacre.services.compute.agent.drivers.libvirt.disks import Disks
 from nacre.services.compute.agent.drivers.libvirt.domains import Host, domain_name, vnc_socket
 from nacre.services.compute.agent.drivers.libvirt.images import ImageCache
+from nacre.services.compute.agent.drivers.libvirt.moves import LibvirtMoves
 from nacre.services.compute.agent.drivers.libvirt.options import LibvirtOptions
 from nacre.services.compute.agent.drivers.libvirt.private import SOCKET_PATH_LIMIT, PrivateLibvirt
 from nacre.services.compute.agent.drivers.libvirt.servers import Servers
+from nacre.services.compute.agent.drivers.moves import Moves
 from nacre.services.compute.agent.transfers import HttpTransfers, Transfers
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Parts:
     devices: Devices
     servers: Servers
     copies: Copies
+    moves: LibvirtMoves
 
 
 class LibvirtDriver(Driver):
@@ -80,6 +84,7 @@ class LibvirtDriver(Driver):
         self._vnc = state_dir / "vnc"
         self._events: Events | None = None
         self._parts: Parts | None = None
+        self._departures = Departures(self._departure_ended)
 
     # --- the host ---
 
@@ -94,12 +99,9 @@ class LibvirtDriver(Driver):
         self._disks.prepare()
         host = Host(self._virt_type(), EMULATOR, self.options, self._vnc)
         devices = Devices(self.connection, self.private, host)
-        self._parts = Parts(
-            host,
-            devices,
-            Servers(self.connection, self._disks, devices, host),
-            Copies(self.connection, self._disks),
-        )
+        servers = Servers(self.connection, self._disks, devices, host)
+        moves = LibvirtMoves(self.private, servers, self._disks, host, self._departures)
+        self._parts = Parts(host, devices, servers, Copies(self.connection, self._disks), moves)
         self.private.hides_kvm = host.virt_type != "kvm"
         self.connection.open()
 
@@ -148,6 +150,15 @@ class LibvirtDriver(Driver):
         if self._parts is None:
             raise Unavailable("The hypervisor is not connected yet.")
         return self._parts
+
+    @property
+    def moves(self) -> Moves:  # type: ignore[override]
+        """How guests come and go; Unavailable before the driver is open."""
+        return self._opened.moves
+
+    def _departure_ended(self, server_id: str) -> None:
+        if self._events is not None:
+            self._events.server_changed(server_id, "is no longer on its way")
 
     # --- questions ---
 

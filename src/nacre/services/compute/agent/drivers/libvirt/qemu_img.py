@@ -63,6 +63,22 @@ def create(path: Path, size_bytes: int, *, base: Path | None = None, base_format
     run(*arguments, str(path), str(size_bytes))
 
 
+def put_on(path: Path, base: Path | None) -> None:
+    """Have a qcow2 file that came from elsewhere stand on this base, whatever it says that it stands on.
+
+    The base holds the same bytes as the one that it stood on.  Nothing that the file names is opened.
+    """
+    with path.open("rb") as file:
+        header = file.read(104)
+    if len(header) < 72 or header[:4] != QCOW2_MAGIC:
+        raise BadReference("What arrived is not a qcow2 disk.")
+    (version,) = struct.unpack(">I", header[4:8])
+    if version == 3 and struct.unpack(">Q", header[72:80])[0] & EXTERNAL_DATA_FILE:
+        raise BadReference("The disk that arrived keeps its data in another file, which is not allowed.")
+    target = ["-F", base.suffix.lstrip("."), "-b", str(base)] if base is not None else ["-b", ""]
+    run("rebase", "-q", "-u", "-f", "qcow2", *target, str(path))
+
+
 def resize(path: Path, disk_format: str, size_bytes: int) -> None:
     """Make a disk larger that nobody uses."""
     run("resize", "-q", "-f", disk_format, str(path), str(size_bytes))

@@ -55,6 +55,7 @@ REASONS = {
     libvirt.VIR_DOMAIN_SHUTOFF_DAEMON: "the guest was gone when its daemon came back",
 }
 POWERED = (State.RUNNING, State.PAUSED)
+ARRIVES = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
 
 
 class Servers:
@@ -68,6 +69,11 @@ class Servers:
         self._asked: dict[str, float] = {}  # server id -> when its guest was last asked (monotonic)
 
     # --- looking ---
+
+    @property
+    def connection(self) -> "libvirt.virConnect":
+        """The daemon; Unavailable while it is away."""
+        return self._connection.get()
 
     def find(self, server_id: str) -> "libvirt.virDomain | None":
         connection = self._connection.get()
@@ -99,6 +105,8 @@ class Servers:
             number, reason = domain.state()
             if number == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_CRASHED:
                 return State.CRASHED, "the guest crashed"
+            if number == libvirt.VIR_DOMAIN_PAUSED and reason in ARRIVES:
+                return State.ARRIVING, "stands still for its migration"
             if number != libvirt.VIR_DOMAIN_SHUTOFF:
                 return STATES[number], ""
             if domain.hasManagedSaveImage():
