@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -112,20 +113,23 @@ def examine(admin: CloudClient, *, thorough: bool = False) -> None:
         body = admin.post(service, f"{PATHS[service]}/check", {"thorough": thorough})
         awaited[service] = {sweep["name"]: sweep["asked"] for sweep in body["sweeps"]}
     for service, asked in awaited.items():
-        admin.wait(
-            lambda service=service: admin.get(service, PATHS[service], limit=1)["sweeps"],
-            lambda sweeps, asked=asked: all(
-                sweep["answered"] >= asked.get(sweep["name"], 0) for sweep in sweeps
-            ),
-            seconds=LONGEST_LOOK_SECONDS,
-        )
+        _await(admin, service, asked)
+
+
+def _await(admin: CloudClient, service: str, asked: dict[str, int]) -> None:
+    admin.wait(
+        lambda: admin.get(service, PATHS[service], limit=1)["sweeps"],
+        lambda sweeps: all(sweep["answered"] >= asked.get(sweep["name"], 0) for sweep in sweeps),
+        seconds=LONGEST_LOOK_SECONDS,
+    )
 
 
 def read(admin: CloudClient) -> Diagnosis:
     """Return all findings of all services."""
-    findings, missed = [], {}
+    findings: list[Finding] = []
+    missed: dict[str, list[str]] = {}
     for service in _present(admin):
-        marker: dict[str, int] = {}
+        marker: dict[str, Any] = {}
         while True:
             body = admin.get(service, PATHS[service], limit=PAGE, **marker)
             findings += [msgspec.convert({**row, "service": service}, Finding) for row in body["findings"]]

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from nacre.cmd import agent, db, demo, deploy, down, image, look, serve, status, test, up
+from nacre.cmd import agent, db, demo, deploy, doctor, down, image, look, serve, status, test, up
 from nacre.kernel.config import ConfigError
 from nacre.kernel.errors import NacreError
 
@@ -30,6 +30,7 @@ for command in (
     demo.demo,
     status.status,
     look.look,
+    doctor.doctor,
     serve.serve,
     agent.agent,
     deploy.deploy,

@@ -106,7 +106,7 @@ def test_a_fault_names_every_host_for_administrators(stocked, member, admin):
     eventually(lambda: member.show(server_id)["status"] == "ERROR")
     fault = member.show(server_id)["fault"]
     assert fault["message"] == (
-        "No valid host was found. 2 host(s) were considered and refused by: room (2)."
+        "No valid host was found. 2 host(s) were considered: too small for 100000 GB of disk (2)."
     )
     assert "details" not in fault
     details = admin.show(server_id)["fault"]["details"]

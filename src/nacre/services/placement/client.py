@@ -90,6 +90,20 @@ def allocation_candidates(
     )
 
 
+def left(ctx: Context, classes: Iterable[str]) -> dict[str, Summary]:
+    """Return the providers that have anything left of any of these classes; a class nobody knows is left out.
+
+    For saying why something fits nowhere.
+    """
+    found: dict[str, Summary] = {}
+    for name in classes:
+        try:
+            found |= allocation_candidates(ctx, {name: 1}).summaries
+        except errors.BadRequest:
+            continue
+    return found
+
+
 def held(ctx: Context, consumer_id: str) -> Held:
     """Return what a consumer holds."""
     body = _call(ctx, "GET", f"/allocations/{consumer_id}")
@@ -191,11 +205,16 @@ def ensure_provider(
     inventories: Mapping[str, Inventory],
     traits: Iterable[str],
     aggregates: Iterable[str] | None = None,
+    *,
+    formerly: Iterable[str] = (),
 ) -> tuple[str, ...]:
-    """Make a provider exist with exactly these inventories and traits; writes only what differs.
+    """Make a provider exist with these inventories and traits; writes only what differs.
 
-    Returns what did: "provider" (it was not there), "name", "inventories", "traits", "aggregates".
+    What it has besides is somebody else's (an operator's own traits and classes) and stays, unless it is named
+    in `formerly`: what the caller said at other times.
+    Returns what differed: "provider" (it was not there), "name", "inventories", "traits", "aggregates".
     """
+    before = set(formerly)
     provider, differed = _ensure_exists(ctx, uuid, name)
     generation = provider["generation"]
     if provider["name"] != name:
@@ -203,11 +222,15 @@ def ensure_provider(
         differed.append("name")
     wanted = {key: msgspec.structs.asdict(one) for key, one in inventories.items()}
     path = f"/resource_providers/{uuid}"
-    if _call(ctx, "GET", f"{path}/inventories")["inventories"] != wanted:
+    present = _call(ctx, "GET", f"{path}/inventories")["inventories"]
+    wanted |= {key: one for key, one in present.items() if key not in wanted and key not in before}
+    if present != wanted:
         body = {"resource_provider_generation": generation, "inventories": wanted}
         generation = _call(ctx, "PUT", f"{path}/inventories", body=body)["resource_provider_generation"]
         differed.append("inventories")
-    if (names := sorted(set(traits))) != _call(ctx, "GET", f"{path}/traits")["traits"]:
+    shown = _call(ctx, "GET", f"{path}/traits")["traits"]
+    names = sorted({*traits, *(trait for trait in shown if trait not in before)})
+    if names != sorted(shown):
         generation = _put_traits(ctx, path, generation, names)
         differed.append("traits")
     if aggregates is not None:

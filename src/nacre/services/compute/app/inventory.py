@@ -56,4 +56,6 @@ def ensure(ctx: Context, host: Host, now: dict[str, Any]) -> tuple[str, ...]:
     inventories = {
         name: msgspec.convert(values, placement.Inventory) for name, values in now["inventories"].items()
     }
-    return placement.ensure_provider(ctx, host.id, now["name"], inventories, now["traits"])
+    told = host.inventory or {"inventories": {}, "traits": []}
+    formerly = {*told["inventories"], *told["traits"]}
+    return placement.ensure_provider(ctx, host.id, now["name"], inventories, now["traits"], formerly=formerly)

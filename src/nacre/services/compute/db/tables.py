@@ -337,6 +337,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str
     reason: str
     detail: str = ""
+    cause: str = ""  # as it may be said to users
 
 
 schedulings = Table(
@@ -375,10 +376,7 @@ flavors = Table(
 )
 
 flavor_access = Table(
-    "flavor_access",
-    metadata,
-    column("flavor_id", Name, key=True),
-    column("project_id", Id, key=True),
+    "flavor_access", metadata, column("flavor_id", Name, key=True), column("project_id", Id, key=True)
 )
 
 keypairs = Table(

@@ -187,9 +187,11 @@ def _story(earlier: list[action_rows.Scheduling], failure: Failure) -> tuple[str
     lines = [f"{refusal.host}: {refusal.detail or refusal.reason} [{HOST}]" for refusal in tried]
     detail = "\n".join(filter(None, [*lines, failure.detail]))
     message = failure.message
-    if tried and failure.kind == NoValidHost.__name__:
+    if tried:
+        ran_out = failure.kind == NoValidHost.__name__  # else it was the last host's failure that ended it
+        count, last = (len(tried), tried[-1].reason) if ran_out else (len(tried) + 1, failure.message)
         message = (
-            f"No valid host was found. {len(tried)} host(s) tried to build the server and failed, "
-            f"the last one with: {tried[-1].reason}"
+            f"No valid host was found. {count} host(s) tried to build the server and failed, "
+            f"the last one with: {last}"
         )
     return message, detail or None

@@ -28,6 +28,7 @@ from nacre.services.placement import client as placement
 
 CLAIMS_TRIED = 10
 REFUSALS_KEPT = 200
+CAUSES_NAMED = 5
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -159,21 +160,25 @@ def _take_one(
         if verdict is None:
             fitting.append(candidate)
         else:
-            refusals.append(Refusal(candidate.name, verdict.by, verdict.reason))
+            refusals.append(_refusal(candidate, verdict))
     for best in weighers.rank(fitting, wish)[:CLAIMS_TRIED]:
         reason = claim(best, requests[best.provider_id])
         if reason is None:
             return best, refusals
-        refusals.append(Refusal(best.name, "claim", reason))
+        cause = "taken by others meanwhile"
+        refusals.append(Refusal(best.name, "claim", reason, cause=cause))
     return None, refusals
 
 
 def _offered(ctx: Context, wish: Wish, limit: int | None) -> tuple[list[Candidate], dict[str, Request]]:
     """Return hosts with room, as the filters see them, and by their providers what is to be claimed there."""
     required, forbidden = hosts.traits(wish.flavor, wish.image_properties)
-    offered = placement.allocation_candidates(
-        ctx, hosts.resources(wish.flavor), required=required, forbidden=forbidden, limit=limit
-    )
+    try:
+        offered = placement.allocation_candidates(
+            ctx, hosts.resources(wish.flavor), required=required, forbidden=forbidden, limit=limit
+        )
+    except errors.BadRequest:  # a trait or a class of which placement has never heard: no host has it
+        return [], {}
     requests = {uuid: request for request in offered.requests for uuid in request if len(request) == 1}
 
     def read(tx: Transaction) -> tuple[dict[str, Host], list[Aggregate]]:
@@ -182,13 +187,13 @@ def _offered(ctx: Context, wish: Wish, limit: int | None) -> tuple[list[Candidat
     known, aggregates = ctx.db.read(read)
     found = []
     for uuid, host in known.items():
-        summary = offered.summaries[uuid]
-        free = {name: float(total - summary.used.get(name, 0)) for name, total in summary.capacity.items()}
-        found.append(_seen(ctx, host, aggregates, free))
+        found.append(_seen(ctx, host, aggregates, offered.summaries[uuid], offered=True))
     return found, requests
 
 
-def _seen(ctx: Context, host: Host, aggregates: list[Aggregate], free: dict[str, float] | None) -> Candidate:
+def _seen(
+    ctx: Context, host: Host, aggregates: list[Aggregate], summary: placement.Summary | None, *, offered: bool
+) -> Candidate:
     now = ctx.clock.now()
     return hosts.candidate(
         host,
@@ -196,27 +201,36 @@ def _seen(ctx: Context, host: Host, aggregates: list[Aggregate], free: dict[str,
         default_zone=ctx.config.default_availability_zone,
         up=host.is_up(now, ctx.config.host_down_seconds),
         silent_seconds=(now - host.reported_at).total_seconds(),
-        free=free,
+        offered=offered,
+        capacity=summary.capacity if summary else {},
+        used=summary.used if summary else {},
+        traits=summary.traits if summary else None,
     )
 
 
 def _explain_the_rest(
     ctx: Context, seen: list[Candidate], wish: Wish, applied: tuple[filters.Filter, ...]
 ) -> list[Refusal]:
-    """Say what spoke against the hosts that placement did not even offer."""
+    """Say what spoke against the hosts that placement did not even offer, with the numbers."""
 
     def read(tx: Transaction) -> tuple[list[Host], list[Aggregate]]:
         return host_rows.every(tx), host_rows.all_aggregates(tx)
 
     every, aggregates = ctx.db.read(read)
     offered = {candidate.name for candidate in seen}
+    rest = [host for host in every if host.name not in offered]
+    left = placement.left(ctx, hosts.resources(wish.flavor)) if rest else {}
     refusals = []
-    for host in every:
-        if host.name not in offered:
-            verdict = filters.refuse(_seen(ctx, host, aggregates, None), wish, applied)
-            if verdict is not None:
-                refusals.append(Refusal(host.name, verdict.by, verdict.reason))
+    for host in rest:
+        candidate = _seen(ctx, host, aggregates, left.get(host.id), offered=False)
+        verdict = filters.refuse(candidate, wish, applied)
+        if verdict is not None:
+            refusals.append(_refusal(candidate, verdict))
     return refusals
+
+
+def _refusal(candidate: Candidate, verdict: filters.Verdict) -> Refusal:
+    return Refusal(candidate.name, verdict.by, verdict.reason, cause=verdict.cause)
 
 
 def _refuse_by_group(tx: Transaction, server_id: str, best: Candidate, wish: Wish) -> str | None:
@@ -270,12 +284,14 @@ def _record(ctx: Context, server: Server, host: str | None, considered: int, ref
 
 
 def _no_valid_host(refusals: list[Refusal]) -> NoValidHost:
-    """Word the refusals: counted by filter for the user, one by one for the operator."""
+    """Word the refusals: by their causes for the user, one by one for the operator."""
     if not refusals:
         return NoValidHost("There are no hosts in this cloud yet.", detail="no compute agent has reported")
-    counted = Counter(refusal.by for refusal in refusals)
-    summary = ", ".join(f"{by} ({number})" for by, number in counted.most_common())
+    counted = Counter(refusal.cause or refusal.by for refusal in refusals)
+    causes = [f"{cause} ({number})" for cause, number in counted.most_common(CAUSES_NAMED)]
+    if len(counted) > CAUSES_NAMED:
+        causes.append("other reasons")
     lines = [f"{refusal.host}: {refusal.reason} [{refusal.by}]" for refusal in refusals[:REFUSALS_KEPT]]
     return NoValidHost(
-        f"{len(refusals)} host(s) were considered and refused by: {summary}.", detail="\n".join(lines)
+        f"{len(refusals)} host(s) were considered: {', '.join(causes)}.", detail="\n".join(lines)
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from nacre.services.compute.app.scheduling import shortages
 from nacre.services.compute.app.scheduling.hosts import Candidate, Wish
 
 Filter = Callable[[Candidate, Wish], str | None]
@@ -58,7 +59,8 @@ def room(host: Candidate, wish: Wish) -> str | None:
     """Only hosts that placement offered: enough of everything, and the traits that are asked for."""
     if host.has_room:
         return None
-    return "placement finds too little room on it, or it lacks a trait that is required"
+    lacks = shortages.of(host, wish)
+    return "; ".join(each.reason for each in lacks) or "placement does not offer it"
 
 
 def zone(host: Candidate, wish: Wish) -> str | None:
@@ -191,11 +193,35 @@ ALWAYS: tuple[Filter, ...] = (requested_host, elsewhere, not_tried_before, room)
 """What counts even where an administrator forces a host."""
 
 
+#: What may be said to users when a filter refuses; where nothing is said here, the filter's name.
+CAUSES: dict[Filter, Callable[[Candidate, Wish], str]] = {
+    requested_host: lambda host, wish: "not the host that was asked for",
+    elsewhere: lambda host, wish: "where the server is now",
+    not_tried_before: lambda host, wish: "failed to take the server before",
+    reports: lambda host, wish: "in trouble" if host.up else "down",
+    enabled: lambda host, wish: "disabled",
+    zone: lambda host, wish: f"not in availability zone {wish.zone}",
+    architecture: lambda host, wish: "not able to run this kind of image",
+    project: lambda host, wish: "kept for other projects",
+    aggregate_specs: lambda host, wish: "in no aggregate that the flavor asks for",
+    same_host: lambda host, wish: "without the servers that same_host names",
+    different_host: lambda host, wish: "with a server that different_host names",
+    group: lambda host, wish: (
+        "with servers of its anti-affinity group"
+        if wish.group_policy == ANTI_AFFINITY
+        else "without the servers of its affinity group"
+    ),
+    query: lambda host, wish: "not as the hint query wants it",
+    room: lambda host, wish: next((each.cause for each in shortages.of(host, wish)), "without room"),
+}
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    """Which filter refused, and why."""
+    """Which filter refused, and why: for operators, and as it may be said to users."""
 
     by: str
     reason: str
+    cause: str = ""
 
 
 def refuse(host: Candidate, wish: Wish, filters: tuple[Filter, ...] = FILTERS) -> Verdict | None:
@@ -203,5 +229,6 @@ def refuse(host: Candidate, wish: Wish, filters: tuple[Filter, ...] = FILTERS) -
     for each in filters:
         reason = each(host, wish)
         if reason is not None:
-            return Verdict(each.__name__, reason)
+            cause = CAUSES.get(each)
+            return Verdict(each.__name__, reason, cause(host, wish) if cause else "")
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -29,6 +29,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     hypervisor_type: str = ""
     busy: int = 0
     free: dict[str, float] = {}  # resource class → what placement has left
+    capacity: dict[str, float] = {}  # resource class → what placement has in all
+    largest: dict[str, int] = {}  # resource class → the most that one server may take
+    traits: frozenset[str] = frozenset()
     properties: dict[str, tuple[str, ...]] = {}  # of its aggregates: key → values
     has_room: bool = True  # placement offered it
 
@@ -110,10 +113,14 @@ def candidate(
     default_zone: str,
     up: bool,
     silent_seconds: float,
-    free: dict[str, float] | None,
+    offered: bool,
+    capacity: Mapping[str, float],
+    used: Mapping[str, float],
+    traits: Collection[str] | None = None,
 ) -> Candidate:
-    """Put together what the scheduler must know of a host; `free` None: placement did not offer it."""
+    """Put together what the scheduler must know of a host; what placement has of it where that is known."""
     status = host.status
+    told: Any = (host.inventory or {}).get("inventories", {})
     return Candidate(
         name=host.name,
         provider_id=host.id,
@@ -127,7 +134,10 @@ def candidate(
         arch=status.cpu_info.arch,
         hypervisor_type=status.hypervisor_type,
         busy=status.busy,
-        free=free or {},
+        free={name: float(total - used.get(name, 0)) for name, total in capacity.items()},
+        capacity={name: float(total) for name, total in capacity.items()},
+        largest={name: int(each["max_unit"]) for name, each in told.items()},
+        traits=frozenset(status.traits if traits is None else traits),
         properties=properties_of(host.name, aggregates),
-        has_room=free is not None,
+        has_room=offered,
     )
