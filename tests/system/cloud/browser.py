@@ -7,9 +7,12 @@ family of processes is ended with the test, whatever state it is in.
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+import urllib.error
 import urllib.request
 
 from real_clients import free_port
@@ -32,15 +35,16 @@ OPTIONS = (
 class Browser:
     """One browser window; use it as a context manager."""
 
-    def __init__(self, home):
-        self._home, self._session = home, ""
+    def __init__(self):
+        self._session = ""
         self._base = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self):
+        self._home = tempfile.mkdtemp(prefix="nacre-")  # short, for the sockets in it
         port = self._base.rpartition(":")[2]
         self._driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"],
-            env={"PATH": os.environ["PATH"], "HOME": str(self._home), "TMPDIR": str(self._home)},
+            env={"PATH": os.environ["PATH"], "HOME": self._home, "TMPDIR": self._home},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -48,7 +52,7 @@ class Browser:
         )
         try:
             self._wait_for_driver()
-            options = {"args": [*OPTIONS, f"--user-data-dir={self._home / 'profile'}"]}
+            options = {"args": [*OPTIONS, f"--user-data-dir={self._home}/profile"]}
             wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
             self._session = f"/session/{self._ask('POST', '/session', wanted)['sessionId']}"
             limits = {"pageLoad": REQUEST_SECONDS * 500, "script": REQUEST_SECONDS * 500}
@@ -91,9 +95,13 @@ class Browser:
         request = urllib.request.Request(
             self._base + path, method=method, data=None if body is None else json.dumps(body).encode()
         )
-        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode(errors='replace')}") from None
 
     def _end(self):
         os.killpg(self._driver.pid, signal.SIGKILL)
         self._driver.wait()
+        shutil.rmtree(self._home, ignore_errors=True)

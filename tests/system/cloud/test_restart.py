@@ -139,7 +139,8 @@ def test_guests_and_packets_outlive_nacre(foreground, web, how):
     web.act(demo, {"reboot": {"type": "HARD"}})
     web.wait_active(demo)
     assert web.guest.wait_ssh(BOOT) != booted
-    assert BOOTED in web.act(demo, {"os-getConsoleOutput": {}})["output"]
+    console = {"os-getConsoleOutput": {}}
+    wait_for(lambda: BOOTED in web.act(demo, console)["output"], "the end of the boot on the console")
 
 
 def test_a_server_that_was_there_before_can_be_deleted(foreground, web):

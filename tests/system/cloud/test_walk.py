@@ -89,7 +89,7 @@ def test_the_console_log_shows_the_boot(walk):
 
 def test_the_console_page_shows_the_screen(walk, tmp_path):
     url = walk.openstack.value("console", "url", "show", "--novnc", "web", column="url")
-    with Browser(tmp_path) as browser:
+    with Browser() as browser:
         browser.open(url)
         wait_for(lambda: browser.run(BRIGHT_PIXELS) > TEXT_PIXELS, "the guest's screen")
         picture = browser.picture()
