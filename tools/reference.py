@@ -70,13 +70,24 @@ def sections() -> list[Section]:
         Section("cloud", CloudSection, "What kind of cloud this is. The first start writes this section."),
         Section("policy", PolicySection, "The operator's own rules ([how](../recipes/own-policy.md))."),
         Section("process", ProcessOptions, "Threads, and the addresses in the catalog."),
-        Section("agent", AgentSection, "For `nacre agent` on a machine without services."),
+        Section(
+            "agent",
+            AgentSection,
+            "For `nacre agent` on a machine without services. `nacre agent join` writes it.",
+        ),
         Section("database", DatabaseOptions, "Where state is kept."),
         Section(
-            "bus", BusOptions, "How processes reach each other through a broker; within one process without."
+            "bus",
+            BusOptions,
+            "How processes reach each other through a broker; within one process without"
+            " ([how](../recipes/several-machines.md)).",
         ),
         Section("elsewhere", Elsewhere, "For `nacre serve`: the services that other processes serve."),
-        Section("deploy", DeploySection, "For `nacre deploy`: a cloud of several machines."),
+        Section(
+            "deploy",
+            DeploySection,
+            "For `nacre deploy`: a cloud of several machines ([how](../recipes/several-machines.md)).",
+        ),
         *(
             Section(
                 manifest.name,

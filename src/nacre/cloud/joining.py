@@ -141,10 +141,17 @@ def _exchange(ticket: Ticket, pending: Pending) -> dict[str, Any]:
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable("The cloud does not answer; try again.", detail=str(error)) from None
     if answer.status >= 400:
-        text = answer.data.decode(errors="replace")[:500]
-        raise errors.from_status(answer.status, f"The cloud refuses the token: {text}")
+        raise errors.from_status(answer.status, _message_in(answer.data))
     found: dict[str, Any] = msgspec.json.decode(answer.data)["host"]
     return found
+
+
+def _message_in(body: bytes) -> str:
+    """Return the sentence of a refusal."""
+    try:
+        return str(msgspec.json.decode(body)["error"]["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return f"The cloud refuses: {body[:300].decode(errors='replace')}"
 
 
 def _write(state: StateDirectory, host: dict[str, Any], pending: Pending) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from nacre.cmd import agent, db, demo, deploy, doctor, down, image, look, serve, status, test, up
+from nacre.cmd import agent, db, demo, deploy, doctor, down, image, lab, look, serve, status, test, up
 from nacre.kernel.config import ConfigError
 from nacre.kernel.errors import NacreError
 
@@ -34,6 +34,7 @@ for command in (
     serve.serve,
     agent.agent,
     deploy.deploy,
+    lab.lab,
     db.db,
     image.image,
     test.test,

@@ -1,0 +1,41 @@
+"""`nacre lab`: a cloud of several machines on this one, simulated, to see and to break."""
+
+from pathlib import Path
+
+import click
+
+STATE = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/tmp/nacre-lab"),
+    show_default=True,
+    help="A directory for it; what is there is replaced, and removed in the end.",
+)
+
+
+@click.group()
+def lab() -> None:
+    """Run control nodes, hosts, a proxy, a database and a broker on this machine."""
+
+
+@lab.command()
+@click.option("--control", type=click.IntRange(1, 5), default=2, show_default=True, help="Control nodes.")
+@click.option("--hosts", type=click.IntRange(0, 20), default=3, show_default=True, help="Hosts.")
+@click.option(
+    "--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", show_default=True
+)
+@STATE
+def up(control: int, hosts: int, database: str, state: Path) -> None:
+    """Start the lab, say how to use it, and end it at Ctrl-C."""
+    from nacre.cloud.lab.run import up as start
+
+    start(state.absolute(), control=control, hosts=hosts, engine=database)
+
+
+@lab.command()
+@STATE
+def down(state: Path) -> None:
+    """End a lab that was started elsewhere."""
+    from nacre.cloud.lab.run import down as end
+
+    end(state.absolute())
