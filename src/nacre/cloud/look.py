@@ -1,15 +1,19 @@
 """`nacre look`: what each background job last did and why it waits; or the whole story of one thing.
 
-It reads the jobs from the services' databases, so it works while the cloud is down, which may be
-when it is wanted most.
+It reads the services' databases, so it works while the cloud is down, which may be when it is wanted most.
+The life of a server is compute's to tell (`GET /v2.1/nacre-timelines/ID` says the same); of anything else
+the jobs are told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
-from nacre.cloud import settings
+import msgspec
+
+from nacre.cloud import databases
 from nacre.cloud.options import Options
 from nacre.cloud.state import StateDirectory
 from nacre.cloud.terminal import Terminal
@@ -21,25 +25,72 @@ from nacre.kernel.tasks import Job, jobs
 from nacre.services import NAMES
 
 RECENT = 20
+SERVER = "server"
 
 
-def run(options: Options, *, kind: str | None = None, identifier: str | None = None) -> None:
-    """Print the jobs of every service, or those of one thing with all their steps."""
+def run(
+    options: Options, *, kind: str | None = None, identifier: str | None = None, as_json: bool = False
+) -> None:
+    """Print the jobs of every service, or the story of one thing."""
     terminal = Terminal()
-    state = StateDirectory(options.state)
-    if not state.is_cloud:
-        raise NotFound(f"There is no cloud in {state.root}.")
-    _, config = settings.read(options)
-    if kind and identifier:
-        stories = list(_stories(state, config, kind, identifier))
-        if not stories:
-            raise NotFound(f"No background job is known about {kind} {identifier}.")
-        for service, job in stories:
-            _tell(terminal, service, job)
+    state, config, _ = databases.configured(options)
+    if kind == SERVER and identifier:
+        _tell_of_server(terminal, options, identifier, as_json)
         return
-    for service, database in _databases(state, config):
-        for job in database.read(_recent):
+    found: list[tuple[str, Job]]
+    if kind and identifier:
+        found = list(_stories(state, config, kind, identifier))
+        if not found:
+            raise NotFound(f"No background job is known about {kind} {identifier}.")
+    else:
+        found = [
+            (name, job) for name, database in _databases(state, config) for job in database.read(_recent)
+        ]
+    if as_json:
+        terminal.say(_as_json([{"service": name, **msgspec.structs.asdict(job)} for name, job in found]))
+        return
+    for service, job in found:
+        if kind:
+            _tell(terminal, service, job)
+        else:
             terminal.say(_line(service, job))
+
+
+def _tell_of_server(terminal: Terminal, options: Options, server_id: str, as_json: bool) -> None:
+    """Print the life of a server, also of one that was deleted."""
+    from nacre.cloud.server_story import Story
+    from nacre.services.compute.api.timelines import shown
+    from nacre.services.compute.app import timelines
+
+    with databases.of_cloud(options) as (_, found):
+        kept = {each.service: each.db for each in found}
+        timeline = kept["compute"].read(timelines.read, server_id)
+        if timeline is None:
+            raise NotFound(f"No server {server_id} is known, and none that was deleted.")
+        if as_json:
+            terminal.say(_as_json(shown(timeline)))
+            return
+        names = _names_in(kept["identity"], timeline)
+    for line in Story(timeline, names, coloured=terminal.is_interactive).lines():
+        terminal.say(line)
+
+
+def _names_in(identity: Database, timeline: Any) -> dict[str, str]:
+    """Return the names of the users and projects that a timeline speaks of, as far as they are known."""
+    from nacre.services.identity.db import projects, users
+
+    entries, server = timeline.entries, timeline.server
+    user_ids = {server.user_id, *(entry.user_id for entry in entries if entry.user_id)}
+    project_ids = {server.project_id, *(entry.project_id for entry in entries if entry.project_id)}
+    known: dict[str, Any] = {
+        **identity.read(users.find_all, sorted(user_ids)),
+        **identity.read(projects.find_all, sorted(project_ids)),
+    }
+    return {identifier: thing.name for identifier, thing in known.items()}
+
+
+def _as_json(thing: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(thing), indent=2).decode()
 
 
 def _databases(state: StateDirectory, config: ConfigFile) -> Iterator[tuple[str, Database]]:

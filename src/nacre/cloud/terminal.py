@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ class Terminal:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
+
+    @property
+    def is_interactive(self) -> bool:
+        """Tell whether somebody looks at this, and colours would not end up in a file."""
+        return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
     def say(self, line: str = "") -> None:
         """Print a line."""

@@ -238,6 +238,9 @@ TENANT_NETWORKS_SHOW = _rule("os-tenant-networks:show", READER, "Show a network 
 
 # nacre's own
 FINDINGS_SEE = _rule("nacre-findings:list", ADMIN, "See the drift that sweeps found.")
+TIMELINES_SHOW = _rule(
+    "nacre-timelines:show", ADMIN, "See the life of a server: requests, steps, hosts, errors."
+)
 FINDINGS_HEAL = _rule("nacre-findings:heal", ADMIN, "Begin sweeps, and heal what they left.")
 
 EXTENSIONS = _rule("extensions", ANYBODY, "List the extensions of old.")

@@ -7,6 +7,7 @@ order, then a question.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from nacre.kernel import errors
@@ -15,7 +16,8 @@ from nacre.kernel.context import Context
 from nacre.kernel.tasks import Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import states
-from nacre.services.compute.db import hosts
+from nacre.services.compute.db import host_messages, hosts
+from nacre.services.compute.db.host_messages import HostMessage
 from nacre.services.compute.db.servers import Server
 from nacre.services.compute.errors import HostRefused
 
@@ -33,13 +35,45 @@ def send(
     Raises HostRefused when the host could not do it (outages of what it needs it bears for some minutes
     by itself), and Unavailable when it cannot be asked.
     """
-    accepted = ctx.bus.call(rpc.host_topic(host), method, message)
+    sent_at = ctx.clock.now()
+    try:
+        accepted = ctx.bus.call(rpc.host_topic(host), method, message)
+    except errors.NacreError as error:
+        _note(ctx, host, method, message, sent_at, None, error.detail or error.message)
+        raise
     if accepted.stale:
+        _note(ctx, host, method, message, sent_at, None, "the host was told something newer")
         raise HostRefused(f"Host {host} was told something newer about server {accepted.server_id}.")
+    _note(ctx, host, method, message, sent_at, accepted.finished)
     if accepted.finished is None:
         return Wait(ASK_AGAIN_SECONDS, f"host {host} to {doing}")
     _refuse(host, accepted.finished)
     return accepted.finished
+
+
+def _note(
+    ctx: Context,
+    host: str,
+    method: Method[Any, rpc.Accepted],
+    message: Any,
+    sent_at: datetime,
+    outcome: rpc.Outcome | None,
+    trouble: str | None = None,
+) -> None:
+    """Keep what a host was told, for the server's timeline."""
+    fault = outcome.fault if outcome is not None else None
+    told = HostMessage(
+        server_id=message.spec.id if hasattr(message, "spec") else message.server_id,
+        command_id=message.command_id,
+        host=host,
+        method=method.name,
+        request_id=ctx.request_id,
+        sent_at=sent_at,
+        answered_at=None if trouble else ctx.clock.now(),
+        finished_at=outcome.finished_at if outcome is not None else None,
+        failure=trouble or (None if fault is None else fault.detail or fault.message),
+    )
+    ctx.db.run(host_messages.record, told)
 
 
 def _refuse(host: str, outcome: rpc.Outcome) -> None:
@@ -65,14 +99,15 @@ def remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | N
 
 def _remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
     # A host forgets a server that it has removed, and would do the command again: so look first.
+    message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
     (status,) = ctx.bus.call(rpc.host_topic(host), INSPECT, rpc.Inspect(server_ids=(server_id,))).servers
     for outcome in status.outcomes:
         if outcome.command_id == command_id:
+            _note(ctx, host, rpc.REMOVE_SERVER, message, ctx.clock.now(), outcome)
             _refuse(host, outcome)
             return None
     if _has_nothing(status):
         return None
-    message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
     answer = send(ctx, host, rpc.REMOVE_SERVER, message, "remove the server")
     return answer if isinstance(answer, Wait) else None
 

@@ -136,6 +136,27 @@ def events(tx: Transaction, action_id: int) -> list[Event]:
     return tx.all(query.order_by(server_action_events.c.id.desc()), Event)
 
 
+def newest(tx: Transaction, server_id: str, limit: int) -> list[Action]:
+    """Return the newest actions of a server, the newest first."""
+    mine = _ACTIONS.where(server_actions.c.server_id == server_id)
+    order = (server_actions.c.started_at.desc(), server_actions.c.id.desc())
+    return tx.all(mine.order_by(*order).limit(limit), Action)
+
+
+def events_of(tx: Transaction, action_ids: Collection[int]) -> list[Event]:
+    """Return the events of these actions, the oldest first."""
+    if not action_ids:
+        return []
+    query = _EVENTS.where(server_action_events.c.action_id.in_(list(action_ids)))
+    return tx.all(query.order_by(server_action_events.c.id), Event)
+
+
+def faults(tx: Transaction, server_id: str, limit: int) -> list[Fault]:
+    """Return the newest faults of a server, the newest first."""
+    query = _FAULTS.where(server_faults.c.server_id == server_id)
+    return tx.all(query.order_by(server_faults.c.id.desc()).limit(limit), Fault)
+
+
 def begin_event(tx: Transaction, action_id: int, event: str, host: str | None = None) -> None:
     """Note that a part of the work begins; again for the same part changes nothing."""
     known = select(server_action_events.c.id).where(

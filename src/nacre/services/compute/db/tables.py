@@ -353,6 +353,23 @@ schedulings = Table(
     Index("schedulings_by_server", "server_id", "id"),
 )
 
+host_messages = Table(
+    "host_messages",
+    metadata,
+    column("id", Serial, key=True),
+    column("server_id", Id),
+    column("command_id", sized(100)),
+    column("host", Name),
+    column("method", sized(64)),
+    column("request_id", sized(64), null=True),
+    column("sent_at", UtcDateTime),
+    column("answered_at", UtcDateTime, null=True),  # accepted
+    column("finished_at", UtcDateTime, null=True),
+    column("failure", LongText, null=True),
+    UniqueConstraint("server_id", "command_id", "host", name="host_messages_one_for_each_command"),
+)
+"""What hosts were told about servers, for whoever wants to know; the newest few of each server."""
+
 flavors = Table(
     "flavors",
     metadata,
@@ -494,5 +511,5 @@ console_tokens = Table(
 
 drift.tables(metadata)
 SCHEMA = Schema(
-    metadata, revision="0003", migrations=Path(__file__).parent / "migrations", loose=("servers.flavor_id",)
+    metadata, revision="0004", migrations=Path(__file__).parent / "migrations", loose=("servers.flavor_id",)
 )
