@@ -191,6 +191,32 @@ def test_a_stopped_runner_puts_its_jobs_back_after_the_step(town):
     assert [record.result for record in town.job(job_id).history] == ["kept", "kept"]
 
 
+def test_a_step_that_does_not_end_is_handed_over(town):
+    """Who stops waits for a while, and then lets another have the job at once, not when the lease ends."""
+    entered, leave = threading.Event(), threading.Event()
+    flow = Workflow("flow", input=Plan)
+
+    @flow.step()
+    def step(ctx, run):
+        if run.attempt == 1:
+            entered.set()
+            leave.wait(PATIENT)
+            return "too late"
+        return "by another"
+
+    job_id = town.build("h", flow)
+    runner = town.runner([flow], owner="one")
+    runner.start()
+    assert entered.wait(PATIENT)
+    runner.stop(timeout_seconds=0.05)
+    town.runner([flow], owner="two").run_due()
+    leave.set()
+    eventually(lambda: not runner._held)
+    job = town.job(job_id)
+    assert job.state is JobState.DONE
+    assert [record.result for record in job.history] == ["by another"]
+
+
 def test_more_jobs_than_workers_all_get_their_turn(town):
     runner = town.runner(threads=2)
     ids = [town.build(f"h{n}") for n in range(30)]

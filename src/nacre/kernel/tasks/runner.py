@@ -102,7 +102,10 @@ class Runner:
         self.wake()
 
     def stop(self, *, timeout_seconds: float = STOP_SECONDS) -> None:
-        """Let the steps that run come to their ends, put the jobs back, and work no more."""
+        """Let the steps that run come to their ends, put the jobs back, and work no more.
+
+        A step that takes longer than `timeout_seconds` is left to whoever leases its job next.
+        """
         with self._guard:
             self._stopping = True
             if self._started:
@@ -111,12 +114,22 @@ class Runner:
                 self._started = False
             drained = self._guard.wait_for(lambda: not (self._held or self._workers), timeout=timeout_seconds)
         if not drained:
-            log.warning("stopping while jobs %s are in the middle of a step", sorted(self._held))
+            self._hand_over()
         if self._own_crew:
             self._crew.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _hand_over(self) -> None:
+        """Let others take up at once what does not end here; a step's last writes are refused then."""
+        with self._guard:
+            held = sorted(self._held)
+        log.warning("stopping while jobs %s are in the middle of a step; others may take them up", held)
+        try:
+            leases.renew(self.db, self.owner, held, 0.0)
+        except Unavailable as error:  # their leases end by themselves
+            log.warning("jobs of %s cannot be handed over: %s", self._name, error.detail or error)
 
     def prepare(self) -> None:
         """Get a name, take over from one's former selves, give the reconcilers their rows; only once."""
