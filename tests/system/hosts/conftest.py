@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ if os.geteuid() != 0:
     pytest.skip("network namespaces need root", allow_module_level=True)
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machines import Machine, World, ip, toml  # noqa: E402, F401
+from machines import Machine, World  # noqa: E402
 
 from nacre.cloud.client import CloudClient
 from nacre.cloud.state import StateDirectory
@@ -52,11 +53,12 @@ def step_into(descriptor):
 @pytest.fixture(scope="module")
 def machines(world):
     """Two machines with nothing on them; afterwards nothing is left of them."""
-    with tempfile.TemporaryDirectory(prefix="nxh-") as short:  # there will be sockets in it
-        made = [Machine(world, n, name, Path(short, name)) for n, name in enumerate(HOSTS, 1)]
+    with tempfile.TemporaryDirectory(prefix="nxh-") as short, ExitStack() as cleaning:
+        made = [Machine(number, name, Path(short, name)) for number, name in enumerate(HOSTS, 1)]
+        for machine in made:
+            cleaning.callback(machine.purge)
+            machine.build(world)
         yield made
-        for machine in reversed(made):
-            machine.purge()
 
 
 @pytest.fixture(scope="module")

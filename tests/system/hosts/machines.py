@@ -58,13 +58,16 @@ class World:
 class Machine:
     """A computer: its wires, its directory, and nacre's processes on it."""
 
-    def __init__(self, world, number, name, directory):
+    def __init__(self, number, name, directory):
         self.name, self.address = name, f"{UNDERLAY}.{number}"
         self.namespace = f"nxh{os.getpid()}-m{number}"
         self.plane = f"nxh{os.getpid()}-{number}"  # its data plane: the cloud's name on this machine
         self.state, self.config = directory / "state", directory / "nacre.toml"
-        directory.mkdir()
         self._directory, self.processes = directory, {}
+
+    def build(self, world):
+        """Make it, with nothing on it yet."""
+        self._directory.mkdir()
         namespaces.ensure(self.namespace)
         world.connect("under", self.namespace, "eth0")
         ip("addr", "add", f"{self.address}/24", "dev", "eth0", inside=self.namespace)
