@@ -147,6 +147,12 @@ async def upload(req, box):
     return Response(200, {"box": box.name, "bytes": size})
 
 
+@routes.put("/{box_id}/quiet", policy=WRITE, load=get, stream=True)
+async def upload_quietly(req, box):
+    async for _ in req.chunks():
+        pass
+
+
 @routes.get("/{box_id}/careless", policy=HANDLER_AUTHORISES, load=get)
 def careless(req, box):
     return {"box": box.name}

@@ -1,5 +1,7 @@
 """The way of a request: refusals in the right order and dialect, versions, bodies, lists, streams."""
 
+import logging
+
 import pytest
 
 
@@ -138,3 +140,18 @@ def test_an_unforeseen_failure_tells_nothing(member):
     answer = member.get("boxes", "/v2.1/boxes/box-red/broken")
     assert answer.status == 500
     assert b"division" not in answer.body
+
+
+def test_the_access_log_says_what_was_answered(cloud, member, caplog):
+    caplog.set_level(logging.INFO, logger="nacre.access")
+    member.post("boxes", "/v2.1/boxes", {"box": {"name": "a"}})
+    member.put("boxes", "/v2.1/boxes/box-a/file", raw=b"x")
+    member.put("boxes", "/v2.1/boxes/box-a/quiet", raw=b"x")
+    member.put("boxes", "/v2.1/boxes/box-b/file", raw=b"x")
+    lines = [record.getMessage().split() for record in caplog.records if record.name == "nacre.access"]
+    assert [(line[0], line[1].rpartition("/")[2], line[-1]) for line in lines] == [
+        ("POST", "boxes", "202"),
+        ("PUT", "file", "200"),
+        ("PUT", "quiet", "204"),
+        ("PUT", "file", "404"),
+    ]

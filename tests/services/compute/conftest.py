@@ -13,7 +13,7 @@ from nacre.kernel.auth import Credentials
 from nacre.kernel.http.api import Api
 from nacre.kernel.http.faults import Titled
 from nacre.kernel.http.request import Response
-from nacre.kernel.http.routing import PUBLIC, Routes
+from nacre.kernel.http.routing import AUTHENTICATED, PUBLIC, Routes
 from nacre.kernel.process import ServiceUser
 from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud
@@ -65,9 +65,21 @@ def _log_in(req):
     )
 
 
+_projects = Routes("/v3/projects")
+
+
+@_projects.get("/{project_id}", policy=AUTHENTICATED)
+def _project(req, project_id):
+    if "admin" not in req.ctx.roles:
+        raise errors.Forbidden()
+    if project_id not in {person.project_id for person in PEOPLE.values()}:
+        raise errors.NotFound(f"Could not find project: {project_id}.")
+    return {"project": {"id": project_id, "name": project_id}}
+
+
 IDENTITY = Manifest(
     name="identity",
-    apis=(Api(name="identity", port=5000, prefix="identity", routes=(_tokens,), faults=Titled()),),
+    apis=(Api(name="identity", port=5000, prefix="identity", routes=(_tokens, _projects), faults=Titled()),),
     policies=(),
     authenticator=_authenticator,
 )

@@ -83,6 +83,10 @@ def test_private_flavors_are_for_those_who_were_let_in(admin, member):
     assert member.get(f"{FLAVORS}/p").status == 404
     answer = admin.post(f"{FLAVORS}/p/action", {"addTenantAccess": {"tenant": "p1"}})
     assert answer.json == {"flavor_access": [{"flavor_id": "p", "tenant_id": "p1"}]}
+    for action in ("addTenantAccess", "removeTenantAccess"):
+        refused = admin.post(f"{FLAVORS}/p/action", {action: {"tenant": "nobodys"}})
+        assert refused.status == 400
+        assert "nobodys is not a valid project" in refused.json["badRequest"]["message"]
     assert admin.post(f"{FLAVORS}/p/action", {"addTenantAccess": {"tenant": "p1"}}).status == 409
     assert member.get(f"{FLAVORS}/p").status == 200
     assert [f["id"] for f in member.get(FLAVORS).json["flavors"]] == ["p"]

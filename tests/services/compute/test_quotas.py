@@ -135,3 +135,19 @@ def test_key_pairs_follow_the_quota(admin, member):
     set_quota(admin, key_pairs=0, force=True)
     refused = member.post("/os-keypairs", {"keypair": {"name": "k"}})
     assert refused.status == 403
+
+
+@pytest.mark.parametrize("path", ["", "/detail", "/defaults"])
+def test_a_project_that_identity_does_not_know_has_no_quotas(admin, stranger, path):
+    answer = admin.get(f"{SETS}/nobodys{path}")
+    assert answer.status == 400
+    assert answer.json["badRequest"]["message"] == "Project ID nobodys is not a valid project."
+    if path == "/defaults":  # who may not ask identity is believed
+        assert stranger.get(f"{SETS}/nobodys{path}").status == 200
+
+
+def test_quotas_of_an_unknown_project_are_not_set_but_may_be_cleared(admin):
+    refused = set_quota(admin, project="nobodys", ram=1)
+    assert refused.status == 400
+    assert refused.json["badRequest"]["message"] == "Project ID nobodys is not a valid project."
+    assert admin.delete(f"{SETS}/nobodys").status == 202

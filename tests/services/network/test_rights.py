@@ -63,6 +63,15 @@ def test_readers_only_read(reader, api, network):
     assert reading.refuse_removal("networks", network["id"])[:2] == (403, "PolicyNotAuthorized")
 
 
+def test_quotas_of_any_project_are_taken_as_they_come(admin_api):
+    """compat: who such a project is, neutron does not ask (neutron, extensions/quotasv2.py)."""
+    unknown = "5f0c9d2c2c2f4b0fb1a6b9a5b3a2e7aa"
+    changed = admin_api.ask("PUT", f"quotas/{unknown}", {"quota": {"network": 1}})
+    assert (changed.status, changed.json["quota"]["network"]) == (200, 1)
+    assert admin_api.ask("GET", f"quotas/{unknown}").json["quota"]["network"] == 1
+    assert admin_api.ask("DELETE", f"quotas/{unknown}").status == 204
+
+
 def test_quotas(api, admin_api, member):
     project = member.project_id
     assert api.ask("GET", f"quotas/{project}").json["quota"]["network"] == 100

@@ -23,7 +23,7 @@ import uvicorn
 
 from nacre.kernel import errors, log
 from nacre.kernel.http.request import Request, Response
-from nacre.kernel.http.stack import Streaming, fault_response, finish
+from nacre.kernel.http.stack import Streaming, fault_response, finish, note_access
 from nacre.kernel.http.websocket import POLICY_VIOLATION, Receive, Send, WebSocket
 from nacre.kernel.pool import CompensatingPool
 
@@ -107,6 +107,7 @@ class Shell:
             logger.exception("unexpected failure of %s %s", req.method, req.path)
             response = fault_response(req, errors.NacreError())
         response.headers += headers
+        note_access(req, response)
         return response
 
     async def in_pool(self, function: Callable[..., T], *args: Any) -> T:

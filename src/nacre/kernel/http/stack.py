@@ -45,11 +45,17 @@ def name_request(req: Request, proceed: Proceed) -> Response:
 
 
 def write_access_log(req: Request, proceed: Proceed) -> Response:
-    """Note what was asked and what became of it; never a query's values, a body or a token."""
+    """Note what was asked and what became of it; of a stream that is known only later, and noted then."""
     response = proceed(req)
+    if not isinstance(response, Streaming):
+        note_access(req, response)
+    return response
+
+
+def note_access(req: Request, response: Response) -> None:
+    """Write a line of the access log; never a query's values, a body or a token."""
     if access.isEnabledFor(logging.INFO):
         access.info("%s %s/%s%s %d", req.method, "", req.api.name, req.path, response.status)
-    return response
 
 
 def render_faults(req: Request, proceed: Proceed) -> Response:
@@ -291,4 +297,4 @@ def finish(req: Request, operation: Operation, answer: Any) -> Response:
     raise TypeError(f"{operation.handler.__qualname__} returned a {type(answer).__name__}")
 
 
-__all__ = ["STACK", "Streaming", "compose", "fault_response", "finish"]
+__all__ = ["STACK", "Streaming", "compose", "fault_response", "finish", "note_access"]

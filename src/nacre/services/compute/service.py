@@ -176,5 +176,5 @@ MANIFEST = Manifest(
         "network.port.up": external_events_app.port_up,
         "network.port.changed": external_events_app.port_changed,
     },
-    needs=("placement", "image", "network"),
+    needs=("identity", "placement", "image", "network"),
 )

@@ -30,7 +30,7 @@ from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import links, queries
 from nacre.services.compute.api.checks import EXTRA_SPECS, Numbers, TrimmedName
-from nacre.services.compute.app import flavors
+from nacre.services.compute.app import flavors, projects
 from nacre.services.compute.db.flavors import Flavor as Row
 
 FLAVOR_ID = Nullable(Numbers(Str(1, 255, pattern=r"(?! )[a-zA-Z0-9. _-]+(?<! )")))
@@ -247,6 +247,7 @@ def index_access(req: Request, flavor: Row) -> dict[str, Any]:
     body=PROJECT,
 )  # fmt: skip
 def add_project(req: Request, flavor: Row, body: dict[str, str]) -> dict[str, Any]:
+    projects.check(req.ctx, body["tenant"])
     strict = req.version is not None and req.version >= versions.PUBLIC_FLAVOR_ACCESS_REFUSED
     return _access(flavor, flavors.grant(req.ctx, flavor, body["tenant"], public_is_conflict=strict))
 
@@ -256,4 +257,5 @@ def add_project(req: Request, flavor: Row, body: dict[str, str]) -> dict[str, An
     body=PROJECT,
 )  # fmt: skip
 def remove_project(req: Request, flavor: Row, body: dict[str, str]) -> dict[str, Any]:
+    projects.check(req.ctx, body["tenant"])
     return _access(flavor, flavors.revoke(req.ctx, flavor, body["tenant"]))
