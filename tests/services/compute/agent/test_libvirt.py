@@ -369,3 +369,72 @@ def test_rescue_boots_another_image_and_shows_the_servers_own_disk(site: Site) -
     site.do(site.driver.reboot, spec, rpc.RebootType.HARD, 0.0)
     site.console(spec.id, GREETING)
     assert not (site.state_dir / "servers" / spec.id / "rescue.qcow2").exists()
+
+
+# --- what drifts on a host ---------------------------------------------------------------------------
+
+
+def troubles(site: Site, *known: rpc.ServerSpec) -> list[tuple[rpc.Trouble, str]]:
+    return [(found.kind, found.server_id) for found in site.driver.examine(known)]
+
+
+def test_files_of_no_server_are_found_and_removed(site: Site) -> None:
+    spec, stray = site.build(), ids.new_id()
+    directory = site.state_dir / "servers" / stray
+    directory.mkdir()
+    (directory / "root.qcow2").write_bytes(b"what a guest wrote")
+    assert troubles(site, spec) == [(rpc.Trouble.FILES_STRAY, stray)]
+    site.driver.remove(stray)
+    assert troubles(site, spec) == []
+
+
+def test_a_disk_that_is_gone_is_not_silently_made_anew(site: Site) -> None:
+    spec = site.build()
+    (site.state_dir / "servers" / spec.id / "root.qcow2").unlink()
+    assert troubles(site, spec) == [(rpc.Trouble.DISK_MISSING, spec.id)]
+    with pytest.raises(Conflict, match="is gone from its host"):
+        site.do(site.driver.reboot, spec, rpc.RebootType.HARD, 0.0)
+    rebuilt = msgspec.structs.replace(spec, revision=2, root_generation=2)
+    site.do(site.driver.ensure, rebuilt)
+    assert troubles(site, rebuilt) == []
+    assert site.look(spec.id).state is State.RUNNING
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty"])
+def test_an_image_below_a_disk_is_fetched_again(site: Site, damage: str) -> None:
+    spec = site.build()
+    (base,) = [path for path in (site.state_dir / "images").iterdir() if spec.image.image_id in path.name]
+    before = base.read_bytes()
+    base.unlink() if damage == "gone" else base.write_bytes(b"")
+    assert troubles(site, spec) == [(rpc.Trouble.BASE_MISSING, spec.id)]
+    site.do(site.driver.ensure, spec)
+    assert troubles(site, spec) == []
+    assert base.read_bytes() == before
+    site.do(site.driver.reboot, spec, rpc.RebootType.HARD, 0.0)
+
+
+def test_a_guest_that_was_undefined_comes_back_with_its_disk(site: Site) -> None:
+    spec = site.build()
+    disk = site.state_dir / "servers" / spec.id / "root.qcow2"
+    number = disk.stat().st_ino
+    domain = site.driver.connection.get().lookupByUUIDString(spec.id)
+    domain.destroy()
+    domain.undefine()
+    assert spec.id not in site.driver.inspect()
+    site.do(site.driver.reboot, spec, rpc.RebootType.HARD, 0.0)
+    assert site.look(spec.id).state is State.RUNNING
+    assert disk.stat().st_ino == number
+
+
+def test_a_card_whose_device_was_taken_away_is_found(site: Site) -> None:
+    nic = rpc.NicSpec(
+        port_id=ids.new_id(), tap_device=f"tap{ids.new_id()[:8]}", mac_address="fa:16:3e:00:00:02"
+    )
+    site.make_tap(nic.tap_device)
+    spec = site.build(nics=(nic,))
+    assert troubles(site, spec) == []
+    run("ip", "-n", site.netns, "link", "del", nic.tap_device)
+    site.make_tap(nic.tap_device)  # as the network agent does
+    assert troubles(site, spec) == [(rpc.Trouble.CARD_UNPLUGGED, spec.id)]
+    site.do(site.driver.reboot, spec, rpc.RebootType.HARD, 0.0)
+    assert troubles(site, spec) == []

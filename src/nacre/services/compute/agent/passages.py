@@ -178,7 +178,9 @@ class Door(threading.Thread):
                     return
                 self._inside.add(connection)
             try:
-                channel = self._channels.get(read_line(connection, LONGEST_NAME).decode(errors="replace").strip())
+                channel = self._channels.get(
+                    read_line(connection, LONGEST_NAME).decode(errors="replace").strip()
+                )
                 connection.settimeout(None)
                 if channel is not None:
                     channel(connection)

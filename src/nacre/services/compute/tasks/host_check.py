@@ -15,7 +15,7 @@ from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.drift import Drift, Finding, Sweep, left, pending
 from nacre.services.compute import rpc
-from nacre.services.compute.app import host_reports
+from nacre.services.compute.app import host_reports, specs
 from nacre.services.compute.db import drift, hosts
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.hosts import Host
@@ -116,7 +116,6 @@ def _of_state(ctx: Context, host: Host, server: Server, status: rpc.ServerStatus
 #: What a host's agent may find, and the command that heals it where nacre does not.
 COMMANDS: Mapping[rpc.Trouble, str] = {
     rpc.Trouble.DISK_MISSING: "openstack server rebuild {id}",
-    rpc.Trouble.BASE_MISSING: "openstack server rebuild {id}",
     rpc.Trouble.CARD_UNPLUGGED: "openstack server reboot --hard {id}",
 }
 
@@ -138,12 +137,26 @@ def remove(ctx: Context, finding: Finding) -> None:
     server = ctx.db.read(drift.known, [finding.resource_id]).get(finding.resource_id)
     if server is not None and not server.deleted and server.host == finding.host:
         raise errors.Conflict(f"Server {server.id} belongs on host {finding.host}.")
-    command_id = f"doctor-{finding.id}-{int(finding.first_seen_at.timestamp())}"
-    message = rpc.ServerCommand(command_id=command_id, server_id=finding.resource_id)
+    message = rpc.ServerCommand(command_id=_command_id(finding), server_id=finding.resource_id)
     ctx.bus.call(rpc.host_topic(finding.host), rpc.REMOVE_SERVER, message)
 
 
-HEALERS = {UNKNOWN: remove, ELSEWHERE: remove, rpc.Trouble.FILES_STRAY: remove}
+def fetch_again(ctx: Context, finding: Finding) -> None:
+    """Send a server's spec again, with a ticket for its image, so that the host restores what is missing."""
+    message = rpc.EnsureServer(command_id=_command_id(finding), spec=specs.build(ctx, finding.resource_id))
+    ctx.bus.call(rpc.host_topic(finding.host), rpc.ENSURE_SERVER, message)
+
+
+def _command_id(finding: Finding) -> str:
+    return f"doctor-{finding.id}-{int(finding.first_seen_at.timestamp())}"
+
+
+HEALERS = {
+    UNKNOWN: remove,
+    ELSEWHERE: remove,
+    rpc.Trouble.FILES_STRAY: remove,
+    rpc.Trouble.BASE_MISSING: fetch_again,
+}
 
 SWEEP = Sweep(
     "host_check",

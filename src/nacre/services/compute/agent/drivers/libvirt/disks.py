@@ -23,7 +23,7 @@ import msgspec
 from nacre.kernel.errors import BadRequest, Conflict, Unavailable
 from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.libvirt import config_drive, qemu_img
-from nacre.services.compute.agent.drivers.libvirt.images import Base, ImageCache
+from nacre.services.compute.agent.drivers.libvirt.images import Base, ImageCache, fault_of
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -132,6 +132,20 @@ class Disks:
                 made = msgspec.structs.replace(made, config_drive=fingerprint)
         files.note(made)
         return files
+
+    def restore_base(self, spec: rpc.ServerSpec, tell: Callable[[str], None]) -> None:
+        """Fetch the image below a server's disk again if it is gone; the same bytes, or `Conflict`."""
+        files = self.files(spec.id)
+        made = files.made()
+        if spec.image is None or made.base is None or not files.root.exists():
+            return
+        lost = Path(made.base)
+        if fault_of(lost):
+            lost.unlink(missing_ok=True)
+            if self.images.get(spec.image, tell).path != lost:
+                raise Conflict(
+                    f"Image {spec.image.image_id} is not what it was; {lost.name} cannot be restored."
+                )
 
     def remove(self, server_id: str) -> None:
         """Remove all files of a server."""

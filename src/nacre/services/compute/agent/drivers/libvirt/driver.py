@@ -26,6 +26,7 @@ from nacre.services.compute.agent.drivers.libvirt.departures import Departures
 from nacre.services.compute.agent.drivers.libvirt.devices import Devices
 from nacre.services.compute.agent.drivers.libvirt.disks import Disks
 from nacre.services.compute.agent.drivers.libvirt.domains import Host, domain_name, vnc_socket
+from nacre.services.compute.agent.drivers.libvirt.examination import examine
 from nacre.services.compute.agent.drivers.libvirt.images import ImageCache
 from nacre.services.compute.agent.drivers.libvirt.moves import LibvirtMoves
 from nacre.services.compute.agent.drivers.libvirt.options import LibvirtOptions
@@ -139,6 +140,10 @@ class LibvirtDriver(Driver):
 
     def sweep(self, *, unused_seconds: float) -> list[str]:
         return self._disks.sweep(unused_seconds)
+
+    def examine(self, known: Collection[rpc.ServerSpec]) -> list[rpc.Found]:
+        running = {name.removeprefix("server-"): pid for name, pid in self.private.guests().items()}
+        return list(examine(self._disks, known, self.inspect(), running))
 
     def _virt_type(self) -> str:
         if self.options.virt_type != "auto":

@@ -144,6 +144,18 @@ class ImageCache:
         return digest.hexdigest()
 
 
+def fault_of(base: Path) -> str:
+    """Say what is wrong with a base image, as far as a glance tells; empty when nothing is."""
+    try:
+        with base.open("rb") as file:
+            begins = file.read(len(qemu_img.QCOW2_MAGIC))
+    except FileNotFoundError:
+        return "is gone"
+    if not begins or (base.suffix == ".qcow2" and begins != qemu_img.QCOW2_MAGIC):
+        return "is damaged"
+    return ""
+
+
 def _key(image: rpc.ImageSource) -> str:
     """Name the file of an image: other bytes under the same id get another name."""
     if not _SAFE.fullmatch(image.image_id):

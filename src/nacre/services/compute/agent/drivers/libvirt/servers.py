@@ -152,6 +152,7 @@ class Servers:
     # --- making ---
 
     def ensure(self, spec: rpc.ServerSpec, attempt: Attempt) -> Done:
+        self._disks.restore_base(spec, attempt.tell)
         domain = self.find(spec.id)
         state = self.state(domain) if domain is not None else State.MISSING
         if state in POWERED and self._rebuilds(spec):

@@ -5,6 +5,7 @@ goes with them.  Both are read again on SIGHUP, so a new server costs one line a
 The files' contents are made by the functions at the end, which touch nothing.
 """
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -37,6 +38,8 @@ class DhcpServers:
         self._settings, self._networks = settings, networks
         self._signalled: set[str] = set()
         """Servers that have read their tables since this process began."""
+        self._written: dict[str, dict[str, str]] = {}
+        """Digests of the tables of each server, as they were written."""
 
     def namespace(self, network_id: str) -> str:
         return names.dhcp_namespace(self._settings.namespace, network_id)
@@ -63,9 +66,13 @@ class DhcpServers:
         server.directory.mkdir(parents=True, exist_ok=True)
         rows = sorted(hosts, key=lambda host: host.id)
         lifetime = self._settings.dhcp_lease_seconds
-        changed = write(server.directory / "hosts", hosts_file(row, rows, lifetime))
-        changed |= write(server.directory / "names", names_file(row, rows))
-        changed |= write(server.directory / "options", options_file(row, dhcp, rows))
+        files = {
+            "hosts": hosts_file(row, rows, lifetime),
+            "names": names_file(row, rows),
+            "options": options_file(row, dhcp, rows),
+        }
+        changed = [name for name, text in files.items() if write(server.directory / name, text)]
+        self._written[row.id] = {name: _digest(text) for name, text in files.items()}
         if changed:
             self._signalled.discard(row.id)
         text = configuration(row, dhcp, server.directory, self._settings)
@@ -75,6 +82,7 @@ class DhcpServers:
     def remove(self, network_id: str) -> None:
         """End the server and remove its namespace."""
         self._signalled.discard(network_id)
+        self._written.pop(network_id, None)
         self._server(network_id).remove()
         with open_links(self._settings.namespace) as links:
             for link in links.all().values():
@@ -87,8 +95,16 @@ class DhcpServers:
         leg, bridge = links.get(names.tap_name(dhcp.id)), links.get(names.bridge(row.id))
         if leg is None or not leg.up or bridge is None or leg.master != bridge.index:
             return "its DHCP server is not plugged in"
-        if self._server(row.id).pid() is None:
+        server = self._server(row.id)
+        if server.pid() is None:
             return "its DHCP server does not run"
+        for name, digest in self._written.get(row.id, {}).items():
+            try:
+                present = _digest((server.directory / name).read_text())
+            except OSError:
+                present = ""
+            if present != digest:
+                return f"somebody changed the {name} that its DHCP server knows"
         return ""
 
     def present(self, everything: list[str]) -> set[str]:
@@ -282,6 +298,10 @@ def _hostname(host: rpc.NeighbourSpec, address: str) -> str:
     if _fits(_HOSTNAME, host.hostname):
         return host.hostname
     return "host-" + address.replace(".", "-").replace(":", "-") if address else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _tag(subnet: rpc.SubnetSpec) -> str:

@@ -5,7 +5,7 @@ aliases.  See `drivers/base.py` for what each method promises.
 """
 
 import socket
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 from nacre.services.network import rpc
 from nacre.services.network.agent.drivers.base import Capabilities, Driver, DriverError, Inspection, Kind
@@ -218,11 +218,18 @@ class LinuxDriver(Driver):
                 router.id,
                 self._routers.fault(router, self._network_rows, everything),
             )
-        if self._firewall.lost():
-            for kind in (Kind.SECURITY_GROUP, Kind.PORT):
-                for row_id in self._known()[kind]:
-                    self._note(inspection, kind, row_id, "filters are gone")
+        for kind, row_id in self._unfiltered(self._firewall.lost()):
+            self._note(inspection, kind, row_id, "filters are gone or changed")
         return inspection
+
+    def _unfiltered(self, lost: Collection[str]) -> set[tuple[Kind, str]]:
+        """Return the rows whose chains are among these; all rows if something lost is nobody's in particular."""
+        everything = {(Kind.PORT, row_id) for row_id in self._port_rows} | {
+            (Kind.SECURITY_GROUP, row_id) for row_id in self._group_rows
+        }
+        owners = {names.hexadecimal(row_id): (kind, row_id) for kind, row_id in everything}
+        found = {owners.get(name.partition("_")[2]) for name in lost}
+        return everything if None in found else {key for key in found if key is not None}
 
     def purge(self) -> None:
         for key in self._metadata.keys() if self._metadata else ():

@@ -198,9 +198,9 @@ class Firewall:
         chains = self._packets.chain_names
         return {names.id_from_hexadecimal(name[3:]) for name in chains if name.startswith("gi_")}
 
-    def lost(self) -> bool:
-        """Look whether anything that we made has been taken away."""
-        return bool(self._frames.refresh() | self._packets.refresh())
+    def lost(self) -> set[str]:
+        """Look whether anything that we made has been taken away or changed; return what, by its names."""
+        return self._frames.refresh() | self._packets.refresh()
 
     def repair(self) -> None:
         """Put back what has been taken away."""

@@ -5,7 +5,8 @@ as we know; `commit` sends the difference as one transaction, so that packets se
 ones and nothing between.  One element of a set of ten thousand costs one element.
 
 After a restart `load` learns what is there, so that nothing is written again: sets and maps element by
-element, and chains by a digest of their rules, which the first rule of each carries as its comment.
+element, and chains by a digest of their rules.  Each rule carries that as its comment, with its place among
+the others ("2/3"), so that a rule which somebody took out, put in or wrote anew is seen.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from nacre.services.network.agent.drivers.linux import namespaces
 
 ELEMENTS_PER_LINE = 500
 CHANGED = "not ours"
-"""Stands for the digest of a chain whose first rule is not the one that we wrote."""
+"""Stands for the digest of a chain whose rules are not those that we wrote."""
 
 Elements = dict[str, str]
 """Key to value as nft spells them; the value is empty in a set."""
@@ -182,15 +183,17 @@ class Table:
         except DriverError:
             return _State()
         state = _State()
+        comments: dict[str, list[str]] = {}
         for item in json.loads(text)["nftables"]:
             if chain := item.get("chain"):
-                state.chains[chain["name"]] = ""
+                comments.setdefault(chain["name"], [])
             elif rule := item.get("rule"):
-                state.chains[rule["chain"]] = state.chains.get(rule["chain"]) or rule.get("comment", CHANGED)
+                comments.setdefault(rule["chain"], []).append(rule.get("comment", CHANGED))
             elif mapping := item.get("map"):
                 state.sets[mapping["name"]] = dict(_map_element(e, mapping) for e in mapping.get("elem", ()))
             elif group := item.get("set"):
                 state.sets[group["name"]] = _plain_elements(group.get("elem", []))
+        state.chains = {name: _digest_told_by(found) for name, found in comments.items()}
         return state
 
     def _script(self) -> str:
@@ -225,11 +228,13 @@ class Table:
         digest = self._wanted.chains[name]
         if self._applied.chains.get(name) == digest:
             return []
-        first, *others = self._rules[name] or ("",)
-        lines = [f"flush chain {self._qualified(name)}"]
-        if first:
-            lines.append(f'add rule {self._qualified(name)} {first} comment "{digest}"')
-        return [*lines, *(f"add rule {self._qualified(name)} {rule}" for rule in others)]
+        rules, chain = self._rules[name], self._qualified(name)
+        comments = _comments(digest, len(rules))
+        added = [
+            f'add rule {chain} {rule} comment "{comment}"'
+            for rule, comment in zip(rules, comments, strict=True)
+        ]
+        return [f"flush chain {chain}", *added]
 
     def _fill_set(self, name: str) -> list[str]:
         wanted = self._wanted.sets[name]
@@ -271,6 +276,19 @@ class Table:
 
 def _digest(rules: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16] if rules else ""
+
+
+def _comments(digest: str, count: int) -> list[str]:
+    """Return what each rule of a chain carries as its comment."""
+    return [f"{digest} {place}/{count}" for place in range(1, count + 1)]
+
+
+def _digest_told_by(comments: list[str]) -> str:
+    """Return the digest that the comments of a chain's rules tell; CHANGED unless all of them are there."""
+    if not comments:
+        return ""
+    digest = comments[0].partition(" ")[0]
+    return digest if comments == _comments(digest, len(comments)) else CHANGED
 
 
 def _plain_elements(elements: list[Any]) -> Elements | None:
