@@ -4,20 +4,17 @@ Each command runs as a process of its own, on a simulated cloud of its own.
 """
 
 import re
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from tests.cloud.places import Place
 
 from nacre.cloud.database_move import write_url
 from nacre.kernel.db import Database, migrations
 from nacre.kernel.db.kernel_tables import KERNEL_SCHEMA
 from nacre.services import NAMES, manifests
-
-sys.path.insert(0, str(Path(__file__).parent))
-from places import Place  # noqa: E402
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """`nacre look` tells the story of a server from what the databases hold, also when nothing runs."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from places import Place  # noqa: E402
+from tests.cloud.places import Place
 
 
 @pytest.fixture

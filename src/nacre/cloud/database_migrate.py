@@ -6,8 +6,6 @@ done while they run (each process does it too, when it starts).  Contracting tak
 
 from __future__ import annotations
 
-from sqlalchemy import inspect
-
 from nacre.cloud import databases
 from nacre.cloud.databases import ServiceDatabase
 from nacre.cloud.options import Options
@@ -15,7 +13,7 @@ from nacre.cloud.state import StateDirectory
 from nacre.cloud.terminal import Terminal
 from nacre.kernel.attendance import living
 from nacre.kernel.db import migrations
-from nacre.kernel.db.kernel_tables import known_revision, processes
+from nacre.kernel.db.kernel_tables import known_revision
 from nacre.kernel.errors import Conflict
 
 
@@ -41,8 +39,6 @@ def run(options: Options, *, expand: bool = True, contract: bool = True) -> None
 
 def _refuse_while_older_ones_live(each: ServiceDatabase, state: StateDirectory) -> None:
     """Raise Conflict where a process of an older release uses a database."""
-    if not each.db.read(lambda tx: inspect(tx.connection).has_table(processes.name)):
-        return
     ours = known_revision(each.schema)
     older = [row for row in each.db.read(living, state.root / "db") if row.revision < ours]
     if older:

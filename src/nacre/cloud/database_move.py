@@ -17,8 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Column, MetaData, String, Table, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError
 
 from nacre.cloud import databases, down, up
 from nacre.cloud.databases import PLACE, ServiceDatabase
@@ -26,23 +24,22 @@ from nacre.cloud.options import Options
 from nacre.cloud.state import StateDirectory, write_private
 from nacre.cloud.terminal import Terminal
 from nacre.kernel.attendance import living
-from nacre.kernel.db import Transaction, migrations, prepare
-from nacre.kernel.db.copying import CopyFailed, copy
+from nacre.kernel.db import migrations, prepare
+from nacre.kernel.db.copying import CopyFailed, claim, copy, release
+from nacre.kernel.db.engines import kind_and_name
 from nacre.kernel.db.kernel_tables import processes
 from nacre.kernel.errors import BadRequest, Conflict, Unavailable
 from nacre.services import NAMES
 
 MOVED = ".moved"
 SERVERS = ("postgresql", "mysql", "mariadb")
-#: Present in a target while a move is under way, with where it comes from.
-_mark = Table("kernel_move", MetaData(), Column("source", String(255), primary_key=True))
 
 
 def run(options: Options, *, to: str) -> None:
     """Move the state of all services; start the cloud again if it ran."""
     terminal = Terminal()
     state, _, database = databases.configured(options)
-    if database.url is not None and make_url(database.url).get_backend_name() != "sqlite":
+    if database.url is not None and kind_and_name(database.url)[0] != "sqlite":
         raise Conflict(f"The cloud in {state.root} keeps its state in a database server already.")
     urls = _targets(to)
     running = state.running()
@@ -70,13 +67,12 @@ def run(options: Options, *, to: str) -> None:
 def _targets(to: str) -> dict[str, str]:
     """Return the URL of each service's new database."""
     try:
-        url = make_url(to)
-        kind = url.get_backend_name()
-    except ArgumentError:
+        kind, name = kind_and_name(to)
+    except ValueError:
         raise BadRequest("That is no URL of a database.") from None
     if kind not in SERVERS:
         raise BadRequest(f"State is moved to postgresql://… or mysql://…, not to {kind}.")
-    if PLACE not in (url.database or ""):
+    if PLACE not in name:
         raise BadRequest(
             f"Each service has a database of its own: name them with {PLACE}, as in nacre_{PLACE}."
         )
@@ -97,42 +93,26 @@ def _move(
         with terminal.step(f"moved {source.service}") as seen:
             seen.append(_move_service(source, target))
     for target in targets:
-        target.db.run(lambda tx: _mark.drop(tx.connection))
+        release(target.db)
 
 
 def _refuse_users(source: ServiceDatabase, state: StateDirectory) -> None:
     """Raise Conflict while any process uses a database."""
-    if not source.db.read(lambda tx: inspect(tx.connection).has_table(processes.name)):
-        return
     if users := source.db.read(living, state.root / "db"):
         names = ", ".join(row.where for row in users)
         raise Conflict(f"The database of {source.service} is in use by {names}; end that first.")
 
 
 def _claim(target: ServiceDatabase, state: StateDirectory) -> None:
-    """Mark a target as ours; raise Conflict where it has anything that we have not put there."""
-    ours = f"{socket.gethostname()}:{state.root}"[:255]
-
-    def claim(tx: Transaction) -> None:
-        present = set(inspect(tx.connection).get_table_names())
-        if _mark.name in present:
-            found = tx.scalar(select(_mark.c.source))
-            if found not in (ours, None):
-                raise Conflict(f"{target.db!r} is the target of a move from {found}.")
-        elif present:
-            raise Conflict(f"{target.db!r} is not empty: it has {', '.join(sorted(present)[:3])} …")
-        _mark.create(tx.connection, checkfirst=True)
-        tx.insert_if_absent(_mark, {"source": ours})
-
+    """Mark a target as ours; Conflict where it has anything that we have not put there."""
     try:
-        target.db.run(claim)
+        claim(target.db, f"{socket.gethostname()}:{state.root}")
     except Unavailable as error:
+        _, name = kind_and_name(target.db.url.render_as_string())
+        needed = [f"CREATE DATABASE {name.replace(target.service, each)}" for each in NAMES]
         raise Unavailable(
             f"The new database of {target.service} does not answer.",
-            detail=f"{error.detail or error}\nEach service needs an empty one: "
-            + ", ".join(
-                f"CREATE DATABASE {str(target.db.url.database).replace(target.service, n)}" for n in NAMES
-            ),
+            detail=f"{error.detail or error}\nEach service needs an empty one: {', '.join(needed)}",
         ) from error
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from nacre.services.compute.app.timelines import HOST, Entry, Kind, Timeline
+from nacre.services.compute.db.history_tables import Refusal
 from nacre.services.compute.db.servers import Server
-from nacre.services.compute.db.tables import Refusal
 
 BOLD, DIM, RED, GREEN, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[0m"
 TEXT_COLUMN = 38

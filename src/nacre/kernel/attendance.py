@@ -125,6 +125,8 @@ class Attendance:
 
 def living(tx: Transaction, directory: Path) -> list[rows.ProcessRow]:
     """Return the processes that use a database; who died beside this state directory is not among them."""
+    if not rows.are_kept(tx):
+        return []
     return [row for row in rows.alive(tx) if _is_held(directory / f"{row.id}.process") is not False]
 
 

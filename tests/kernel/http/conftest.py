@@ -1,14 +1,9 @@
 """A cloud that keeps boxes, for the tests of the edge."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from tests.kernel.http.boxes_service import MANIFEST
 
 from nacre.kernel.testing.cloud import TestCloud
-
-sys.path.insert(0, str(Path(__file__).parent))
-from boxes_service import MANIFEST  # noqa: E402
 
 
 @pytest.fixture

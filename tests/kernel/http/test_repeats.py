@@ -5,8 +5,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from boxes_service import MANIFEST, WRITE, Box, BoxRow, boxes, get
 from sqlalchemy import select, text
+from tests.kernel.http.boxes_service import MANIFEST, WRITE, Box, BoxRow, boxes, get
 
 from nacre.kernel import errors
 from nacre.kernel.bus import MemoryBus

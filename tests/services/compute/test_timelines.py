@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from tests.services.compute.conftest import eventually, stock
 
-from conftest import eventually, stock
 from nacre.cloud.server_story import BOLD, RED, Story
 from nacre.kernel.db import Database
 from nacre.services.compute.agent.drivers.simulated.options import Failure

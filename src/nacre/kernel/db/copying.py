@@ -12,13 +12,17 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, MetaData, Table, delete, func, insert, select, text
+from sqlalchemy import Column, MetaData, String, Table, delete, func, insert, inspect, select, text
 
 from nacre.kernel.db.columns import Json, LongText, OneOf, sized
 from nacre.kernel.db.database import Database
+from nacre.kernel.db.transaction import Transaction
+from nacre.kernel.errors import Conflict
 
 BATCH_ROWS = 1000
 _SUMS_END = 2**128
+#: Present in a target while a move is under way, with where it comes from.
+_mark = Table("kernel_move", MetaData(), Column("source", String(255), primary_key=True))
 
 
 class Sum(msgspec.Struct, frozen=True):
@@ -28,8 +32,37 @@ class Sum(msgspec.Struct, frozen=True):
     digest: int
 
 
+class Taken(Conflict):
+    """A database that was to be the target of a move has something of somebody else's."""
+
+
 class CopyFailed(Exception):
     """A table differs from its copy; the text says which and how."""
+
+
+def claim(db: Database, source: str) -> None:
+    """Mark an empty database as the target of a move from `source`; what an earlier try left is fine.
+
+    Raises Taken where there is anything else.
+    """
+    db.run(_claim, source[:255])
+
+
+def _claim(tx: Transaction, source: str) -> None:
+    present = set(inspect(tx.connection).get_table_names())
+    if _mark.name in present:
+        found = tx.scalar(select(_mark.c.source))
+        if found not in (source, None):
+            raise Taken(f"{tx.db!r} is the target of a move from {found}.")
+    elif present:
+        raise Taken(f"{tx.db!r} is not empty: it has {', '.join(sorted(present)[:3])} …")
+    _mark.create(tx.connection, checkfirst=True)
+    tx.insert_if_absent(_mark, {"source": source})
+
+
+def release(db: Database) -> None:
+    """Take the mark off a target: the move is over."""
+    db.run(lambda tx: _mark.drop(tx.connection))
 
 
 def plain(table: Table) -> Table:

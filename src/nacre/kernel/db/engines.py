@@ -38,6 +38,15 @@ def open_engine(url: str | URL, *, synchronous: str = "NORMAL") -> Engine:
     return _open_server(parsed, kind)
 
 
+def kind_and_name(url: str) -> tuple[str, str]:
+    """Return which engine a URL is for and the name of the database in it; ValueError where it is no URL."""
+    try:
+        parsed = make_url(url)
+        return parsed.get_backend_name(), parsed.database or ""
+    except ArgumentError as error:
+        raise ValueError(f"{error}") from None
+
+
 def sqlite_path(url: URL) -> Path:
     """Return the file that an SQLite URL names."""
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):

@@ -7,7 +7,7 @@ that was killed cannot leave; it counts as gone once it has been silent for a wh
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from nacre.kernel.db.kernel_tables import processes
 from nacre.kernel.db.transaction import Transaction
@@ -31,6 +31,11 @@ class ProcessRow(msgspec.Struct, frozen=True):
     def where(self) -> str:
         """The process in words."""
         return f"process {self.pid} on {self.host} ({self.program})"
+
+
+def are_kept(tx: Transaction) -> bool:
+    """Tell whether this database has the table of processes yet."""
+    return inspect(tx.connection).has_table(processes.name)
 
 
 def record(tx: Transaction, row: ProcessRow) -> None:

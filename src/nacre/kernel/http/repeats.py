@@ -35,7 +35,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Column
 
 from nacre.kernel import errors
 from nacre.kernel.db import Transaction
@@ -194,7 +193,7 @@ def _carry_out(req: Request, proceed: Proceed, mine: KeptAnswer) -> Response:
         _current.reset(passing_on)
 
 
-def column_made(service: Service, operation: Operation | None) -> Column[Any] | None:
+def column_made(service: Service, operation: Operation | None) -> Any:
     """Return the column with the ids of what an operation makes; None where it makes nothing of its own.
 
     It is the key of the table named like the last part of the path, or what the route says.

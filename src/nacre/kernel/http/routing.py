@@ -99,7 +99,25 @@ class Operation:
 
 
 class Routes:
-    """The operations below one path, usually of one resource."""
+    """The operations below one path, usually of one resource.
+
+    What may be said of an operation:
+
+    policy    the rule that must hold, or an Access
+    status    of an answer given as plain data (200, or 204 without data)
+    load      finds the thing that the path addresses
+    target    target(ctx, loaded, body) → what the policy is checked against (loaded, or own project)
+    body      a check for the whole body, or CREATE / UPDATE for the resource's fields (the
+              default for POST and PUT/PATCH where the handler takes a body)
+    envelope  the key that the body's object is wrapped in ("": none); by default the resource's own
+    bulk      a create may also send a list under the resource's plural; `body` is then a list
+    action    the one key of a body that selects this operation among those of its path
+    creates   "table" or "table.column" with the ids of what a POST makes, where it is not the table that
+              is named like the path's last part (see repeats.py)
+    tell_again  tell_again(req, ids) → the first answer once more, where it is not what a GET shows; or
+              DO_AGAIN
+    stream    the handler is async and reads `req.chunks()`; its body is never held in memory
+    """
 
     def __init__(self, prefix: str = "", *, resource: type[Resource] | None = None) -> None:
         self.prefix, self.resource = prefix, resource
@@ -126,22 +144,7 @@ class Routes:
         creates: str | None = None,
         tell_again: Callable[..., Any] | Again | None = None,
     ) -> Handler:
-        """Register a handler; the decorators below do it in fewer words.
-        policy    the rule that must hold, or an Access
-        status    of an answer given as plain data (200, or 204 without data)
-        load      finds the thing that the path addresses
-        target    target(ctx, loaded, body) → what the policy is checked against (loaded, or own project)
-        body      a check for the whole body, or CREATE / UPDATE for the resource's fields (the
-                  default for POST and PUT/PATCH where the handler takes a body)
-        envelope  the key that the body's object is wrapped in ("": none); by default the resource's own
-        bulk      a create may also send a list under the resource's plural; `body` is then a list
-        action    the one key of a body that selects this operation among those of its path
-        creates   "table" or "table.column" with the ids of what a POST makes, where it is not the table that
-                  is named like the path's last part (see repeats.py)
-        tell_again  tell_again(req, ids) → the first answer once more, where it is not what a GET shows; or
-                  DO_AGAIN
-        stream    the handler is async and reads `req.chunks()`; its body is never held in memory
-        """
+        """Register a handler; the decorators below do it in fewer words."""
         resource, full = resource or self.resource, self.prefix + path
         in_path, names = tuple(re.findall(r"{(\w+)\*?}", full)), tuple(inspect.signature(handler).parameters)
         if resource and body is None and "body" in names and not action and not stream:

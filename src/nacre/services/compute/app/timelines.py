@@ -19,8 +19,8 @@ from nacre.kernel.tasks import Job, JobState
 from nacre.kernel.tasks import jobs as job_rows
 from nacre.services.compute.app import jobs
 from nacre.services.compute.db import actions, host_messages, servers
+from nacre.services.compute.db.history_tables import Refusal
 from nacre.services.compute.db.servers import Server
-from nacre.services.compute.db.tables import Refusal
 from nacre.services.compute.errors import ServerNotFound
 
 HOST = "host"  # who refused, where it was the host itself (see tasks/server_build.py)

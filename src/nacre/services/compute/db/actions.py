@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from nacre.kernel.db import Page, Sort, Transaction, page
-from nacre.services.compute.db.tables import (
+from nacre.services.compute.db.history_tables import (
     Refusal,
     schedulings,
     server_action_events,

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import select
 
 from nacre.kernel.db import Transaction
-from nacre.services.compute.db.tables import host_messages
+from nacre.services.compute.db.history_tables import host_messages
 
 KEPT_OF_A_SERVER = 100
 

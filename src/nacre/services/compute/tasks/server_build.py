@@ -19,7 +19,8 @@ from nacre.services.compute.app.scheduling import choice
 from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as nic_rows
 from nacre.services.compute.db import servers as rows
-from nacre.services.compute.db.tables import PowerState, Refusal, TaskState, VmState
+from nacre.services.compute.db.history_tables import Refusal
+from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import HostRefused, NoValidHost
 from nacre.services.network import client as network
 from nacre.services.placement import client as placement

@@ -20,9 +20,10 @@ from nacre.services.compute.app.scheduling import filters, hosts, weighers
 from nacre.services.compute.app.scheduling.hosts import Candidate, Wish
 from nacre.services.compute.db import actions, groups, servers
 from nacre.services.compute.db import hosts as host_rows
+from nacre.services.compute.db.history_tables import Refusal
 from nacre.services.compute.db.hosts import Aggregate, Host
 from nacre.services.compute.db.servers import Server
-from nacre.services.compute.db.tables import FlavorCopy, Refusal
+from nacre.services.compute.db.tables import FlavorCopy
 from nacre.services.compute.errors import NoValidHost
 from nacre.services.placement import client as placement
 
