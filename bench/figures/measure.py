@@ -46,7 +46,7 @@ def measure(cloud: Cloud, phase: Phase, care: Care) -> Sample:
         _wait_until_quiet(cloud, DRAIN_SECONDS)
     lasted = time.perf_counter() - began
     after = Processes(cloud.leaders())
-    used = after.cpu_seconds() - (0.0 if phase.restarts else cpu)
+    used = processes.used(cpu, after.cpu_seconds())
     own = processes.own_cpu_seconds() - own
     others = (processes.machine_cpu_seconds() - machine - used - own) / lasted / (os.cpu_count() or 1)
     sample = Sample(
@@ -104,7 +104,7 @@ def _wait_until_quiet(cloud: Cloud, patience_seconds: float) -> None:
         found = Processes(cloud.leaders())
         before = found.cpu_seconds()
         time.sleep(QUIET_WINDOW_SECONDS)
-        if found.cpu_seconds() - before < QUIET_CORES * QUIET_WINDOW_SECONDS:
+        if processes.used(before, found.cpu_seconds()) < QUIET_CORES * QUIET_WINDOW_SECONDS:
             return
 
 

@@ -32,9 +32,9 @@ class Processes:
             self.pids.append(pid)
             waiting += children.get(pid, [])
 
-    def cpu_seconds(self) -> float:
-        """Return what they have used in their lives."""
-        return sum(sum(map(int, fields[11:15])) for pid in self.pids if (fields := _stat(pid))) / TICKS
+    def cpu_seconds(self) -> dict[int, float]:
+        """Return what each has used in its life."""
+        return {pid: sum(map(int, fields[11:15])) / TICKS for pid in self.pids if (fields := _stat(pid))}
 
     def pss_bytes(self) -> int:
         """Return the memory they hold, shared pages split."""
@@ -61,6 +61,11 @@ class Peak:
         """Return the peak so far."""
         grown = (max(0, _kilobytes(pid, "status", "VmHWM") - was) for pid, was in self._resident.items())
         return self.before_bytes + sum(grown) * 1024
+
+
+def used(before: dict[int, float], after: dict[int, float]) -> float:
+    """Return the CPU seconds between two moments; what started in between counts whole."""
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 def machine_cpu_seconds() -> float:

@@ -11,8 +11,8 @@ from clouds import Cloud
 
 from work.phase import Phase, Scale, work
 
-IDLE_SECONDS = 30.0
-SETTLE_SECONDS = 30.0
+IDLE_SECONDS = 20.0
+SETTLE_SECONDS = 35.0
 
 
 @work("start")
@@ -34,7 +34,6 @@ def start(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
             unit="start",
             before=cloud.stop_services,
             drain=False,
-            restarts=True,
         )
     ]
 

@@ -31,7 +31,6 @@ class Phase:
     unit        what a thing is
     before, after  what is not measured
     drain       whether the cloud's work after the last answer counts
-    restarts    whether the cloud's processes are new afterwards
     """
 
     title: str
@@ -43,7 +42,6 @@ class Phase:
     before: Callable[[], object] | None = None
     after: Callable[[], object] | None = None
     drain: bool = True
-    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,8 +92,11 @@ def _detail(cloud: Cloud, scale: Scale, count: int) -> Phase:
 
 def fill(session: Session, count: int) -> None:
     """Boot servers until the project has so many."""
-    path = "/servers?limit=10000&status=ACTIVE"
-    there = len(session.get("compute", path)["servers"])
+    everything = session.get("compute", "/servers/detail?limit=10000")["servers"]
+    for server in everything:
+        if server["status"] != "ACTIVE":  # left from a run that was cut short
+            session.delete("compute", f"/servers/{server['id']}")
+    there = sum(server["status"] == "ACTIVE" for server in everything)
     if there >= count:
         return
     template, _ = _template(session)

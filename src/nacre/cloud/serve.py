@@ -69,6 +69,7 @@ def run(options: Options, *, services: Sequence[str]) -> None:
             process.start()
             if key is not None and IDENTITY in services:
                 _announce(process, state, settled)
+            memory.settle()
             process.serve(
                 on_ready=lambda: Terminal().say(f"serving {', '.join(services)}"), front=key is None
             )

@@ -73,6 +73,7 @@ def _run_in_foreground(options: Options, state: StateDirectory, terminal: Termin
             _furnish(cloud.auth_url, settled, state, terminal)
             state.furnished.touch()
         _wait_for_hosts(cloud, state, finished)
+        memory.settle()
         state.note_running(msgspec.structs.replace(running, ready=True))
         _say_how_to_use(terminal, state, settled, cloud.auth_url)
         while not finished.wait(1.0):
