@@ -12,6 +12,7 @@ waited for: `wake(tx, kind="server_sync")` brings it forward.
 """
 
 import logging
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,8 @@ from nacre.kernel.tasks.jobs import NEW
 from nacre.kernel.tasks.tables import ClaimedJob, JobState, Report, jobs
 
 log = logging.getLogger(__name__)
+
+JITTER = 0.1
 
 
 class Reconciler(msgspec.Struct, frozen=True):
@@ -80,5 +83,6 @@ def take_turn(
             log.error("%s failed", reconciler.name, exc_info=error)
         values.update(error=in_words(error), attempts=job.attempts + 1)
     now = db.clock.now()
-    until = now + timedelta(seconds=reconciler.every_seconds)
+    # A little early, each time by another little: what was begun at once does not go on in step for ever.
+    until = now + timedelta(seconds=reconciler.every_seconds * random.uniform(1 - JITTER, 1))
     db.run(leases.park, job, until, {**values, "state": JobState.WAITING, "ended_at": now})
