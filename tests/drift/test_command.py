@@ -39,7 +39,8 @@ def doctor(cloud, *arguments, env=None):
 
 
 def make_server(demo):
-    flavor = demo.get("compute", "/flavors")["flavors"][0]["id"]
+    flavors = demo.get("compute", "/flavors/detail")["flavors"]
+    flavor = min(flavors, key=lambda each: each["ram"])["id"]
     image = demo.get("image", "/v2/images", name=first_start.IMAGE)["images"][0]["id"]
     body = {"name": "patient", "imageRef": image, "flavorRef": flavor, "networks": "none"}
     made = demo.post("compute", "/servers", {"server": body}, version="2.37")["server"]

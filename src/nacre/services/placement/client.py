@@ -214,7 +214,24 @@ def ensure_provider(
     in `formerly`: what the caller said at other times.
     Returns what differed: "provider" (it was not there), "name", "inventories", "traits", "aggregates".
     """
-    before = set(formerly)
+    for left in reversed(range(TRIES)):
+        try:
+            return _ensure_provider(ctx, uuid, name, inventories, traits, aggregates, set(formerly))
+        except errors.Conflict:  # most likely somebody else wrote at the same time
+            if not left:
+                raise
+    raise AssertionError("not reached")
+
+
+def _ensure_provider(
+    ctx: Context,
+    uuid: str,
+    name: str,
+    inventories: Mapping[str, Inventory],
+    traits: Iterable[str],
+    aggregates: Iterable[str] | None,
+    before: set[str],
+) -> tuple[str, ...]:
     provider, differed = _ensure_exists(ctx, uuid, name)
     generation = provider["generation"]
     if provider["name"] != name:

@@ -57,13 +57,10 @@ def check(ctx: Context, host: Host) -> Iterator[Drift]:
 def _of_provider(ctx: Context, host: Host) -> Iterator[Drift]:
     """Have placement know the host as it is."""
     wanted = inventory.wanted(ctx.config, host)
-    if wanted is None:
+    if wanted is None or wanted != host.inventory:  # that is about to be told by `host_inventory`
         return
-    was_told = wanted == host.inventory
     differed = inventory.ensure(ctx, host, wanted)
-    if not was_told:
-        ctx.db.run(hosts.update, host.name, inventory=wanted)
-    elif "provider" in differed:
+    if "provider" in differed:
         text = "Placement had no resource provider for the host any more; it was made again."
         yield healed(PROVIDER, host.id, text, host=host.name)
     elif differed:
