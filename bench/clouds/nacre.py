@@ -6,32 +6,33 @@ import socket
 import subprocess
 from pathlib import Path
 
+from clouds.cloud import Cloud
 from drive.session import Login
 from peer import places
-
-from clouds.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = places.ROOT.parent / "nacre"
 
-# No quotas, and one host with room for ten thousand servers, as the peer has it.
-SETTINGS = """
-[network]
-quota_network = -1
-quota_subnet = -1
-quota_port = -1
-quota_security_group = -1
+ROOM = 1000, 800_000, 600_000
+"""What the one host has, as the peer's fake driver has it: processors, MiB, GiB."""
 
-[compute]
-quota_instances = -1
-quota_cores = -1
-quota_ram_mb = -1
+Sections = dict[str, dict[str, object]]
 
-[simulated_compute]
-vcpus = 1000
-memory_mb = 800000
-disk_gb = 600000
-"""
+
+def no_quotas() -> Sections:
+    """Return the settings by which a project may have as much as it wants, as the peer is set up."""
+    network = ("network", "subnet", "port", "security_group")
+    compute = ("instances", "cores", "ram_mb")
+    return {
+        "network": {f"quota_{noun}": -1 for noun in network},
+        "compute": {f"quota_{noun}": -1 for noun in compute},
+    }
+
+
+def roomy_host() -> Sections:
+    """Return the settings of the simulated host."""
+    vcpus, memory_mb, disk_gb = ROOM
+    return {"simulated_compute": {"vcpus": vcpus, "memory_mb": memory_mb, "disk_gb": disk_gb}}
 
 
 class Nacre(Cloud):
@@ -40,15 +41,19 @@ class Nacre(Cloud):
     name = "nacre"
     title = "nacre (one process, SQLite)"
 
-    def __init__(self, state: Path = STATE, settings: str = "") -> None:
-        """Keep its state in a directory of its own; `settings` go into its configuration."""
-        self._state, self._settings = state, settings
+    def __init__(self, state: Path = STATE, settings: Sections | None = None) -> None:
+        """Keep its state in a directory of its own."""
+        self._state = state
+        self._settings = {**no_quotas(), **roomy_host(), **(settings or {})}
 
     def prepare(self) -> None:
         """Start it, on a fresh state."""
         self.close()
         self._state.mkdir(parents=True)
-        (self._state / "bench.toml").write_text(SETTINGS + self._settings)
+        lines = []
+        for section, keys in self._settings.items():
+            lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+        (self._state / "bench.toml").write_text("\n".join(lines))
         self._port = _free_port()
         self.start_services()
 

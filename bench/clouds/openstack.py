@@ -1,9 +1,8 @@
 """The real OpenStack."""
 
-from drive.session import Login
-from peer import accounts, daemons, infrastructure, install, places, reply_poll, schemas, services, settings
-
 from clouds.cloud import Cloud
+from drive.session import Login
+from peer import accounts, install, places, reply_poll, schemas, services, settings
 
 
 class OpenStack(Cloud):
@@ -16,7 +15,7 @@ class OpenStack(Cloud):
         places.prepare()
         install.install()
         reply_poll.repair()
-        infrastructure.start()
+        places.INFRASTRUCTURE.start()
         settings.write()
         schemas.make()
         services.start(["keystone"])
@@ -29,7 +28,7 @@ class OpenStack(Cloud):
 
     def close(self) -> None:
         services.stop()
-        infrastructure.stop()
+        places.INFRASTRUCTURE.stop()
 
     def stop_services(self) -> None:
         services.stop()
@@ -41,7 +40,7 @@ class OpenStack(Cloud):
         return [places.api_url(name) + path for name, path in services.ANSWERS_AT.items()]
 
     def leaders(self) -> list[int]:
-        return [pid for name in daemons.names() if (pid := daemons.pid(name)) is not None]
+        return list(places.DAEMONS.pids().values())
 
     def login(self) -> Login:
         return accounts.LOGIN

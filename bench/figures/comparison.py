@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from clouds import Cloud
-from work import Phase, Scale, Work
-
 from figures.measure import Care, measure
 from figures.sample import Figure, Sample
+from work import Phase, Scale, Work
 
 Found = Callable[[str, Cloud, Phase, Sequence[Sample]], None]
 

@@ -10,11 +10,10 @@ import time
 from dataclasses import dataclass
 
 from clouds import Cloud
-from work.phase import Phase
-
 from figures import processes
 from figures.processes import Processes
 from figures.sample import Sample, percentile
+from work.phase import Phase
 
 QUIET_CORES = 0.12  # the peer's idle work takes 0.03 to 0.06
 QUIET_WINDOW_SECONDS = 0.25

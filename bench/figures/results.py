@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from clouds import Cloud
-from peer import places
-from work import Phase
-
 from figures import machine
 from figures.sample import Figure, Sample
+from peer import places
+from work import Phase
 
 FILE = places.ROOT.parent / "results.json"
 
@@ -30,6 +29,18 @@ def add(measured_at: str, cloud: Cloud, phase: Phase, samples: Sequence[Sample])
     known["machine"] = machine.describe()
     known.setdefault("phases", {}).setdefault(phase.title, {})[cloud.name] = record
     write(known)
+
+
+def add_floor(title: str, wall_ms: float, cpu_ms: float) -> None:
+    """Keep what a bare thing takes."""
+    known = read()
+    known.setdefault("floors", {})[title] = {"wall_ms": wall_ms, "cpu_ms": cpu_ms}
+    write(known)
+
+
+def set_curve(curve: dict[str, dict[str, float]]) -> None:
+    """Keep what requests took at each size of the cloud: size → phase → milliseconds of CPU."""
+    write(read() | {"curve": curve})
 
 
 def read() -> dict[str, Any]:

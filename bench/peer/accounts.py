@@ -1,7 +1,6 @@
 """The peer's catalog and its services' accounts, made once over its own API."""
 
 from drive.session import Login, Session
-
 from peer import places
 
 LOGIN = Login(auth_url=places.AUTH_URL, user="admin", password=places.PASSWORD, project="admin")

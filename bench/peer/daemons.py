@@ -12,56 +12,61 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from peer import places
 
+class Daemons:
+    """The daemons whose records are in one directory, each with a log in another."""
 
-def start(name: str, command: Sequence[object], environment: Mapping[str, str] | None = None) -> None:
-    """Start a daemon unless it runs."""
-    if pid(name) is not None:
-        return
-    with (places.LOG / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-    _record(name).write_text(f"{process.pid} {_started_at(process.pid)}")
+    def __init__(self, run: Path, log: Path) -> None:
+        """Keep records in `run` and logs in `log`."""
+        self.run, self.log = run, log
 
+    def start(
+        self, name: str, command: Sequence[object], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a daemon unless it runs."""
+        if self.pid(name) is not None:
+            return
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.log.mkdir(parents=True, exist_ok=True)
+        with (self.log / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        self._record(name).write_text(f"{process.pid} {_started_at(process.pid)}")
 
-def stop(name: str, patience_seconds: float = 10.0) -> None:
-    """End a daemon and what is left of its session."""
-    number = pid(name)
-    if number is not None:
-        os.kill(number, signal.SIGTERM)
-        deadline = time.monotonic() + patience_seconds
-        while pid(name) is not None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for member in _session(number):
-            _kill(member)
-    _record(name).unlink(missing_ok=True)
+    def stop(self, name: str, patience_seconds: float = 10.0) -> None:
+        """End a daemon and what is left of its session."""
+        number = self.pid(name)
+        if number is not None:
+            os.kill(number, signal.SIGTERM)
+            deadline = time.monotonic() + patience_seconds
+            while self.pid(name) is not None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            for member in _session(number):
+                _kill(member)
+        self._record(name).unlink(missing_ok=True)
 
+    def pid(self, name: str) -> int | None:
+        """Return the number of a daemon that runs."""
+        try:
+            number, started_at = self._record(name).read_text().split()
+        except (OSError, ValueError):
+            return None
+        _reap(int(number))
+        return int(number) if _started_at(int(number)) == started_at else None
 
-def pid(name: str) -> int | None:
-    """Return the number of a daemon that runs."""
-    try:
-        number, started_at = _record(name).read_text().split()
-    except (OSError, ValueError):
-        return None
-    _reap(int(number))
-    return int(number) if _started_at(int(number)) == started_at else None
+    def pids(self) -> dict[str, int]:
+        """Return the daemons that run: name → number."""
+        known = (record.stem for record in sorted(self.run.glob("*.pid")))
+        return {name: number for name in known if (number := self.pid(name)) is not None}
 
-
-def names() -> list[str]:
-    """Return the daemons that run."""
-    known = (record.stem for record in sorted(places.RUN.glob("*.pid")))
-    return [name for name in known if pid(name) is not None]
-
-
-def _record(name: str) -> Path:
-    return places.RUN / f"{name}.pid"
+    def _record(self, name: str) -> Path:
+        return self.run / f"{name}.pid"
 
 
 def _stat(number: int) -> list[str]:

@@ -1,4 +1,7 @@
-"""What the peer's services stand on: MariaDB, RabbitMQ, memcached, with Debian's defaults."""
+"""What a cloud stands on: MariaDB and RabbitMQ with Debian's defaults, and memcached for the peer.
+
+Each cloud that is measured has its own, on ports and in a directory of its own, so that what each takes is known.
+"""
 
 import getpass
 import os
@@ -6,75 +9,107 @@ import shutil
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
-from peer import daemons, places
+from peer.daemons import Daemons
 
+ADDRESS = "127.0.0.1"
 NAMES = ("mariadb", "epmd", "rabbitmq", "memcached")
 PATIENCE_SECONDS = 90.0
-
-DATA = places.ROOT / "mariadb"
-SOCKET = DATA / "socket"
-RABBIT = places.ROOT / "rabbitmq"
 OWNER = f"--user={getpass.getuser()}"  # another could not enter our home directory
 
 
-def start() -> None:
-    """Start all of it; return when it listens."""
-    _start_mariadb()
-    _start_rabbitmq()
-    memory = ["memcached", "-u", "nobody", "-l", places.ADDRESS, "-p", places.MEMCACHED_PORT]
-    daemons.start("memcached", [*memory, "-m", 256, "-c", 4096, "-U", 0])
-    for port in (places.MARIADB_PORT, places.RABBITMQ_PORT, places.MEMCACHED_PORT):
-        wait_for_port(port)
+@dataclass(frozen=True, kw_only=True)
+class Infrastructure:
+    """A database and a broker of one cloud, and its memcached where it has a port."""
 
+    root: Path
+    daemons: Daemons
+    mariadb_port: int
+    rabbitmq_port: int
+    rabbitmq_cluster_port: int
+    epmd_port: int
+    memcached_port: int | None = None
 
-def stop() -> None:
-    """End it, the database last and in order."""
-    for name in ("memcached", "rabbitmq", "epmd", "mariadb"):
-        daemons.stop(name, patience_seconds=60.0)
+    @property
+    def broker_account(self) -> str:
+        """Return account and address of the broker, as URLs have them."""
+        return f"guest:guest@{ADDRESS}:{self.rabbitmq_port}"
 
+    def start(self) -> None:
+        """Start all of it; return when it listens."""
+        self._start_mariadb()
+        self._start_rabbitmq()
+        ports = [self.mariadb_port, self.rabbitmq_port]
+        if self.memcached_port is not None:
+            memory = ["memcached", "-u", "nobody", "-l", ADDRESS, "-p", self.memcached_port]
+            self.daemons.start("memcached", [*memory, "-m", 256, "-c", 4096, "-U", 0])
+            ports.append(self.memcached_port)
+        for port in ports:
+            wait_for_port(port)
 
-def sql(statement: str) -> str:
-    """Run a statement as the database's administrator; return what it prints."""
-    command = ["mariadb", "--no-defaults", "-uroot", f"--socket={SOCKET}", "-N", "-e", statement]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    def stop(self) -> None:
+        """End it, the database last and in order."""
+        for name in ("memcached", "rabbitmq", "epmd", "mariadb"):
+            self.daemons.stop(name, patience_seconds=60.0)
 
+    def remove(self) -> None:
+        """Remove what it kept."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self.root / "rabbitmq", ignore_errors=True)
 
-def _start_mariadb() -> None:
-    if not (DATA / "mysql").is_dir():
-        DATA.mkdir(exist_ok=True)
-        make = ["mariadb-install-db", "--no-defaults", OWNER, f"--datadir={DATA}"]
-        subprocess.run(
-            [*make, "--auth-root-authentication-method=normal"], check=True, stdout=subprocess.DEVNULL
-        )
-    where = [f"--datadir={DATA}", f"--socket={SOCKET}", f"--pid-file={DATA / 'pid'}"]
-    network = [f"--bind-address={places.ADDRESS}", f"--port={places.MARIADB_PORT}", "--skip-name-resolve"]
-    sizes = ["--max-connections=1000", "--innodb-buffer-pool-size=512M", "--character-set-server=utf8mb4"]
-    program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin") or "mariadbd"
-    daemons.start("mariadb", [program, "--no-defaults", OWNER, *where, *network, *sizes])
+    def sql(self, statement: str) -> str:
+        """Run a statement as the database's administrator; return what it prints."""
+        command = ["mariadb", "--no-defaults", "-uroot", f"--socket={self._data / 'socket'}", "-N", "-e"]
+        return subprocess.run([*command, statement], check=True, capture_output=True, text=True).stdout
 
+    def make_databases(self, user: str, password: str, names: list[str]) -> None:
+        """Make databases, and a user who may do anything."""
+        owner = f"CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{password}'; "
+        self.sql(owner + f"GRANT ALL ON *.* TO '{user}'@'%';")
+        for name in names:
+            self.sql(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4")
 
-def _start_rabbitmq() -> None:
-    (RABBIT / "home").mkdir(parents=True, exist_ok=True)
-    (RABBIT / "plugins").write_text("[].\n")
-    (RABBIT / "rabbitmq.conf").write_text("loopback_users.guest = true\n")
-    epmd = {"ERL_EPMD_ADDRESS": places.ADDRESS, "ERL_EPMD_PORT": str(places.EPMD_PORT)}
-    environment = epmd | {
-        "HOME": str(RABBIT / "home"),
-        "RABBITMQ_NODENAME": "peer@localhost",
-        "RABBITMQ_NODE_IP_ADDRESS": places.ADDRESS,
-        "RABBITMQ_NODE_PORT": str(places.RABBITMQ_PORT),
-        "RABBITMQ_DIST_PORT": str(places.RABBITMQ_CLUSTER_PORT),
-        "RABBITMQ_MNESIA_BASE": str(RABBIT / "data"),
-        "RABBITMQ_LOG_BASE": str(RABBIT / "log"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(RABBIT / "plugins"),
-        "RABBITMQ_CONF_ENV_FILE": str(RABBIT / "none"),
-        "RABBITMQ_CONFIG_FILE": str(RABBIT / "rabbitmq"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-    }
-    daemons.start("epmd", ["epmd", "-address", places.ADDRESS, "-port", places.EPMD_PORT], epmd)
-    wait_for_port(places.EPMD_PORT)
-    daemons.start("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment)
+    @property
+    def _data(self) -> Path:
+        return self.root / "mariadb"
+
+    def _start_mariadb(self) -> None:
+        data = self._data
+        if not (data / "mysql").is_dir():
+            data.mkdir(parents=True, exist_ok=True)
+            make = ["mariadb-install-db", "--no-defaults", OWNER, f"--datadir={data}"]
+            make.append("--auth-root-authentication-method=normal")
+            subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+        where = [f"--datadir={data}", f"--socket={data / 'socket'}", f"--pid-file={data / 'pid'}"]
+        network = [f"--bind-address={ADDRESS}", f"--port={self.mariadb_port}", "--skip-name-resolve"]
+        sizes = ["--max-connections=1000", "--innodb-buffer-pool-size=512M", "--character-set-server=utf8mb4"]
+        program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin") or "mariadbd"
+        self.daemons.start("mariadb", [program, "--no-defaults", OWNER, *where, *network, *sizes])
+
+    def _start_rabbitmq(self) -> None:
+        rabbit = self.root / "rabbitmq"
+        (rabbit / "home").mkdir(parents=True, exist_ok=True)
+        (rabbit / "plugins").write_text("[].\n")
+        (rabbit / "rabbitmq.conf").write_text("loopback_users.guest = true\n")
+        epmd = {"ERL_EPMD_ADDRESS": ADDRESS, "ERL_EPMD_PORT": str(self.epmd_port)}
+        environment = epmd | {
+            "HOME": str(rabbit / "home"),
+            "RABBITMQ_NODENAME": f"bench-{self.rabbitmq_port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": ADDRESS,
+            "RABBITMQ_NODE_PORT": str(self.rabbitmq_port),
+            "RABBITMQ_DIST_PORT": str(self.rabbitmq_cluster_port),
+            "RABBITMQ_MNESIA_BASE": str(rabbit / "data"),
+            "RABBITMQ_LOG_BASE": str(rabbit / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(rabbit / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": str(rabbit / "none"),
+            "RABBITMQ_CONFIG_FILE": str(rabbit / "rabbitmq"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+        self.daemons.start("epmd", ["epmd", "-address", ADDRESS, "-port", self.epmd_port], epmd)
+        wait_for_port(self.epmd_port)
+        self.daemons.start("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment)
 
 
 def wait_for_port(port: int) -> None:
@@ -82,7 +117,7 @@ def wait_for_port(port: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            socket.create_connection((places.ADDRESS, port), timeout=1).close()
+            socket.create_connection((ADDRESS, port), timeout=1).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+from peer.daemons import Daemons
+from peer.infrastructure import ADDRESS, Infrastructure
+
 RELEASE = "2026.1"
 
 ROOT = Path(os.environ.get("NACRE_BENCH", Path.home() / ".cache" / "nacre" / "bench")) / "peer"
@@ -14,20 +17,27 @@ RUN = ROOT / "run"
 STATE = ROOT / "state"
 MARKS = ROOT / "done"  # what need not be done again
 
-ADDRESS = "127.0.0.1"
 HOST = "peer-compute1"  # as nova and neutron call this machine
 PASSWORD = "peerpw"  # of everybody; nothing listens outside the loopback
 REGION = "RegionOne"
 
 MARIADB_PORT = 13306
 RABBITMQ_PORT = 15673
-RABBITMQ_CLUSTER_PORT = 15674
-EPMD_PORT = 14369
 MEMCACHED_PORT = 11311
 API_PORTS = {"keystone": 15000, "placement": 18778, "glance": 19292, "neutron": 19696, "nova": 18774}
 
 AUTH_URL = f"http://{ADDRESS}:{API_PORTS['keystone']}/v3"
-BROKER_URL = f"rabbit://guest:guest@{ADDRESS}:{RABBITMQ_PORT}/"
+DAEMONS = Daemons(RUN, LOG)
+INFRASTRUCTURE = Infrastructure(
+    root=ROOT,
+    daemons=DAEMONS,
+    mariadb_port=MARIADB_PORT,
+    rabbitmq_port=RABBITMQ_PORT,
+    rabbitmq_cluster_port=15674,
+    epmd_port=14369,
+    memcached_port=MEMCACHED_PORT,
+)
+BROKER_URL = f"rabbit://{INFRASTRUCTURE.broker_account}/"
 API_WORKERS = 2
 
 

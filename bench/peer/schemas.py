@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from peer import infrastructure, places
+from peer import places
 from peer.services import NEUTRON, NOVA
 
 DATABASES = ("keystone", "placement", "glance", "nova_api", "nova_cell0", "nova", "neutron")
@@ -20,10 +20,7 @@ def make() -> None:
     mark = places.MARKS / "databases"
     if mark.exists():
         return
-    owner = f"CREATE USER IF NOT EXISTS 'peer'@'%' IDENTIFIED BY '{places.PASSWORD}'; "
-    infrastructure.sql(owner + "GRANT ALL ON *.* TO 'peer'@'%';")
-    for name in DATABASES:
-        infrastructure.sql(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4")
+    places.INFRASTRUCTURE.make_databases("peer", places.PASSWORD, list(DATABASES))
     user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
     for keys in ("fernet_setup", "credential_setup"):
         _run("keystone-manage", KEYSTONE, keys, "--keystone-user", user, "--keystone-group", group)
@@ -55,7 +52,7 @@ def announce_agent() -> None:
         '{"tunnel_types": ["vxlan"], "tunneling_ip": "127.0.0.1", "datapath_type": "system", '
         '"bridge_mappings": {"physnet1": "br-ex"}, "integration_bridge": "br-int"}'
     )
-    infrastructure.sql(
+    places.INFRASTRUCTURE.sql(
         "INSERT INTO neutron.agents (id, agent_type, `binary`, topic, host, admin_state_up, created_at,"
         " started_at, heartbeat_timestamp, configurations, `load`) VALUES"
         " ('00000000-0000-0000-0000-0000000000a1', 'Open vSwitch agent', 'neutron-openvswitch-agent', 'N/A',"
@@ -67,7 +64,7 @@ def announce_agent() -> None:
 def map_host() -> None:
     """Tell nova which cell its host is in, once the host has reported."""
     deadline = time.monotonic() + 60
-    while int(infrastructure.sql("SELECT COUNT(*) FROM nova_api.host_mappings")) == 0:
+    while int(places.INFRASTRUCTURE.sql("SELECT COUNT(*) FROM nova_api.host_mappings")) == 0:
         if time.monotonic() > deadline:
             raise RuntimeError(f"nova-compute did not report; see {places.LOG}")
         _run("nova-manage", NOVA, "cell_v2", "discover_hosts")

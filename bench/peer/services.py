@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from peer import daemons, infrastructure, places
+from peer import infrastructure, places
 
 APPLICATIONS = {
     "keystone": "keystone.wsgi.api",
@@ -44,17 +44,17 @@ ENVIRONMENT = {
 def start(services: Iterable[str] = tuple(APPLICATIONS)) -> None:
     """Start the APIs of these services and their workers, all at once."""
     for service in services:
-        daemons.start(f"{service}-api", _api(service), ENVIRONMENT)
+        places.DAEMONS.start(f"{service}-api", _api(service), ENVIRONMENT)
         for name, command in WORKERS.items():
             if name.startswith(f"{service}-"):
-                daemons.start(name, [places.PROGRAMS / command[0], *command[1:]], ENVIRONMENT)
+                places.DAEMONS.start(name, [places.PROGRAMS / command[0], *command[1:]], ENVIRONMENT)
 
 
 def stop() -> None:
     """End them, all at once."""
-    names = [name for name in daemons.names() if name not in infrastructure.NAMES]
+    names = [name for name in places.DAEMONS.pids() if name not in infrastructure.NAMES]
     with ThreadPoolExecutor(max(1, len(names))) as pool:
-        list(pool.map(daemons.stop, names))
+        list(pool.map(places.DAEMONS.stop, names))
 
 
 def wait(services: Iterable[str] = tuple(APPLICATIONS)) -> None:

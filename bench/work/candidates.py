@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from clouds import Cloud
 from drive.session import Session
-
 from work.phase import Phase, Scale, with_clients, work
 
 PATH = "/allocation_candidates?resources=VCPU:1,MEMORY_MB:64"

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from clouds import Cloud
 from drive.session import Session
-
 from work.phase import Phase, Scale, with_clients, work
 
 COUNT = 20

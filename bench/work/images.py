@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from clouds import Cloud
 from drive.session import Session
-
 from work.phase import Phase, Scale, with_clients, work
 
 MIB = 1 << 20

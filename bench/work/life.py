@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from clouds import Cloud
-
 from work.phase import Phase, Scale, work
 
 IDLE_SECONDS = 20.0

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from clouds import Cloud
 from drive.session import Session
-
 from work import networks
 from work.phase import Phase, Scale, work
 

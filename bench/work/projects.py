@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from clouds import Cloud
 from drive.session import Session
-
 from work.phase import Phase, Scale, with_clients, work
 
 

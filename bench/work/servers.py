@@ -4,16 +4,17 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from clouds import Cloud
 from drive.session import Session
-
 from work import flavors, images, networks, projects
 from work.phase import Phase, Scale, work
 
 LOOKS = (0.02, 0.04, 0.08, 0.16)  # seconds between looks at a server; the last for ever
 LIST_LOOK_SECONDS = 0.25
 BATCH = 50
+PAGE = 1000
 DELETERS = 8
 
 
@@ -90,22 +91,35 @@ def _detail(cloud: Cloud, scale: Scale, count: int) -> Phase:
     )
 
 
-def fill(session: Session, count: int) -> None:
+def fill(session: Session, count: int, batch: int = BATCH) -> None:
     """Boot servers until the project has so many."""
-    everything = session.get("compute", "/servers/detail?limit=10000")["servers"]
-    for server in everything:
-        if server["status"] != "ACTIVE":  # left from a run that was cut short
+    there = 0
+    for server in everything(session):
+        if server["status"] == "ACTIVE":
+            there += 1
+        else:  # left from a run that was cut short
             session.delete("compute", f"/servers/{server['id']}")
-    there = sum(server["status"] == "ACTIVE" for server in everything)
     if there >= count:
         return
     template, _ = _template(session)
     while there < count:
-        name, more = _name(), min(BATCH, count - there)
+        name, more = _name(), min(batch, count - there)
         body = {**template, "name": name, "min_count": more, "max_count": more}
         session.post("compute", "/servers", {"server": body})
         _wait_for_active(session, name, more)
         there += more
+
+
+def everything(session: Session) -> Iterator[dict[str, Any]]:
+    """Go through all servers of a project with their details, page by page."""
+    marker = ""
+    while True:
+        query = f"limit={PAGE}" + (f"&marker={marker}" if marker else "")
+        page = session.get("compute", f"/servers/detail?{query}")["servers"]
+        yield from page
+        if len(page) < PAGE:
+            return
+        marker = page[-1]["id"]
 
 
 def _template(session: Session) -> tuple[dict[str, object], str]:
