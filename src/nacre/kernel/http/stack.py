@@ -143,6 +143,7 @@ def admit(req: Request, proceed: Proceed) -> Response:
             body = read_body(req, operation, raw_body)
         elif stage == "body" and operation.action is not None:
             body = raw_body
+    req.arguments = []  # it may have been here before: an answer that is a file is asked for again to be streamed
     for kind, name in operation.arguments:
         if kind == "path":
             req.arguments.append(values[name])
