@@ -82,6 +82,15 @@ def test_a_host_that_was_not_told_of_its_network(cloud, member, doctor):
     assert database.read(presences.of_host, host) == database.read(drift.carried, host)
 
 
+def test_a_host_that_is_ready_for_a_port_is_no_drift(cloud, member, doctor):
+    """A server that is on its way to another host has a second binding there."""
+    server_id, port_id = networked(cloud, member)
+    host, _ = driver_of(cloud, server_id)
+    other = "host-2" if host == "host-1" else "host-1"
+    cloud.network._ask("POST", f"ports/{port_id}/bindings", {"binding": {"host": other}})
+    assert doctor.examine() == {}
+
+
 def test_a_floating_ip_that_leads_to_a_deleted_port(cloud, member, doctor):
     server_id, port_id = networked(cloud, member)
     outside = cloud.network.make_network(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import and_, exists, select
 
 from nacre.kernel.db import Transaction
-from nacre.services.network.db import changes, presences, standard
+from nacre.services.network.db import bindings, changes, presences, standard
 from nacre.services.network.db.changes import Change
 from nacre.services.network.db.ports import BOUND
 from nacre.services.network.db.tables import (
@@ -45,12 +45,18 @@ def carried(tx: Transaction, host: str) -> dict[str, set[str]]:
     )
     serving = select(dhcp_servers.c.network_id).where(dhcp_servers.c.host == host)
     running = select(routers.c.id).where(routers.c.host == host)
+    networks_ready: set[str] = set()
+    groups_ready: set[str] = set()
     legs = select(ports.c.network_id).where(
         ports.c.device_id.in_(running), ports.c.device_owner.like("network:router%")
     )
+    for some in standard.chunks(bindings.ports_on(tx, host)):  # of servers that are on their way here
+        networks_ready |= {*tx.scalars(select(ports.c.network_id).where(ports.c.id.in_(some)))}
+        members = select(port_security_groups.c.group_id).where(port_security_groups.c.port_id.in_(some))
+        groups_ready |= {*tx.scalars(members)}
     return {
-        presences.GUEST: set(tx.scalars(guests)),
-        presences.GROUP: set(tx.scalars(groups)),
+        presences.GUEST: networks_ready | {*tx.scalars(guests)},
+        presences.GROUP: groups_ready | {*tx.scalars(groups)},
         presences.DHCP: set(tx.scalars(serving)),
         presences.ROUTER: set(tx.scalars(legs.distinct())),
     }
@@ -99,6 +105,7 @@ def clear_remains(tx: Transaction, port_id: str) -> bool:
     for host in presences.hosts_of(tx, (presences.GUEST,), network_ids):
         told[Change(changes.HOST, host, changes.PORT, port_id)] = None
     changes.record(tx, told)
+    bindings.forget(tx, port_id)
     tx.delete(fixed_ips, fixed_ips.c.port_id == port_id)
     tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
     standard.set_tags(tx, port_id, ())
