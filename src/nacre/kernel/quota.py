@@ -11,9 +11,10 @@ A limit of -1 means no limit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, MetaData, Table, select
+from sqlalchemy import Integer, MetaData, Select, Table, bindparam, select
 
 from nacre.kernel import errors
 from nacre.kernel.db import Transaction, column, sized
@@ -52,8 +53,13 @@ class QuotaTables:
 def limits(tx: Transaction, tables: QuotaTables, project_id: str) -> dict[str, int]:
     """Return the limits that were set for a project; the rest is as the defaults say."""
     table = tables.limits
-    rows: Any = tx.execute(select(table.c.resource, table.c.limit_).where(table.c.project_id == project_id))
+    rows: Any = tx.execute(_limits_of(table), {"project_id": project_id})
     return dict(iter(rows))
+
+
+@cache
+def _limits_of(table: Table) -> Select[Any]:
+    return select(table.c.resource, table.c.limit_).where(table.c.project_id == bindparam("project_id"))
 
 
 def set_limits(tx: Transaction, tables: QuotaTables, project_id: str, changes: Mapping[str, int]) -> None:

@@ -60,7 +60,7 @@ from nacre.kernel.db.database import Database, transaction_is_open
 from nacre.kernel.db.filters import Match, condition, conditions
 from nacre.kernel.db.migrations import Schema, prepare
 from nacre.kernel.db.paging import MarkerNotFound, Page, Sort, UnknownSortKey, page
-from nacre.kernel.db.transaction import Transaction
+from nacre.kernel.db.transaction import Transaction, among
 from nacre.kernel.db.troubles import Duplicate, StillReferenced
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "Transaction",
     "UnknownSortKey",
     "UtcDateTime",
+    "among",
     "column",
     "condition",
     "conditions",

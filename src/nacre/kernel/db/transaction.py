@@ -186,15 +186,23 @@ class Transaction:
         Tells whether there is any such row.  On SQLite, where only one transaction writes at a time,
         there is nothing more to do than to look.
         """
-        key = list(table.primary_key)[0]
-        query = select(key).where(_condition(table, which)).order_by(*table.primary_key).with_for_update()
-        return self.execute(query).first() is not None
+        if isinstance(which, ColumnElement):
+            return self.execute(_locking(table).where(which)).first() is not None
+        return self.execute(_lock_by_key(table), _key_params(table, which)).first() is not None
 
     @contextmanager
     def savepoint(self) -> "Iterator[None]":
         """Undo what was done in the block, and only that, if it raises."""
         with self.connection.begin_nested():
             yield
+
+
+def among(column: ColumnElement[Any], name: str = "ids") -> ColumnElement[bool]:
+    """Return the condition that a column is one of several, to be given when the statement runs.
+
+    A statement that is built once, with the module, costs a quarter of one that is built at each call.
+    """
+    return column.in_(bindparam(name, expanding=True))
 
 
 def _condition(table: Table, which: Which) -> ColumnElement[bool]:
@@ -221,6 +229,16 @@ def _counts_keys(table: Table) -> bool:
 @lru_cache(maxsize=1024)
 def _by_key(table: Table) -> ColumnElement[bool]:
     return and_(*[column == bindparam(f"key_{n}") for n, column in enumerate(table.primary_key)])
+
+
+@lru_cache(maxsize=1024)
+def _locking(table: Table) -> Select[Any]:
+    return select(list(table.primary_key)[0]).order_by(*table.primary_key).with_for_update()
+
+
+@lru_cache(maxsize=1024)
+def _lock_by_key(table: Table) -> Select[Any]:
+    return _locking(table).where(_by_key(table))
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel import db
 from nacre.kernel.db import Page, Sort, Transaction
@@ -65,10 +65,14 @@ def members(tx: Transaction, group_ids: Collection[str]) -> dict[str, list[str]]
     return found
 
 
+_OF_SERVER = _ALL.join(server_group_members, server_group_members.c.group_id == server_groups.c.id).where(
+    server_group_members.c.server_id == bindparam("server_id")
+)
+
+
 def of_server(tx: Transaction, server_id: str) -> Group | None:
     """Return the group that a server is in, if any."""
-    joined = _ALL.join(server_group_members, server_group_members.c.group_id == server_groups.c.id)
-    return tx.find(joined.where(server_group_members.c.server_id == server_id), Group)
+    return tx.find(_OF_SERVER, Group, {"server_id": server_id})
 
 
 def lock(tx: Transaction, group_id: str) -> None:

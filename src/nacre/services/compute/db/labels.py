@@ -5,15 +5,17 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Transaction, among
 from nacre.services.compute.db.tables import server_metadata, server_tags
+
+_METADATA = select(server_metadata).where(among(server_metadata.c.server_id)).order_by(server_metadata.c.key)
+_TAGS = select(server_tags).where(among(server_tags.c.server_id)).order_by(server_tags.c.tag)
 
 
 def metadata_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, dict[str, str]]:
     """Return the metadata of several servers: server id → key → value."""
     found: dict[str, dict[str, str]] = {server_id: {} for server_id in server_ids}
-    query = select(server_metadata).where(server_metadata.c.server_id.in_(list(server_ids)))
-    items: Any = tx.execute(query.order_by(server_metadata.c.key))
+    items: Any = tx.execute(_METADATA, {"ids": list(server_ids)})
     for server_id, key, value in items:
         found[server_id][key] = value
     return found
@@ -49,8 +51,7 @@ def delete_metadata(tx: Transaction, server_id: str, key: str) -> bool:
 def tags_of(tx: Transaction, server_ids: Collection[str]) -> dict[str, list[str]]:
     """Return the tags of several servers: server id → tags in order."""
     found: dict[str, list[str]] = {server_id: [] for server_id in server_ids}
-    query = select(server_tags).where(server_tags.c.server_id.in_(list(server_ids)))
-    tagged: Any = tx.execute(query.order_by(server_tags.c.tag))
+    tagged: Any = tx.execute(_TAGS, {"ids": list(server_ids)})
     for server_id, tag in tagged:
         found[server_id].append(tag)
     return found

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy import and_, select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Transaction, among
 from nacre.services.compute.db.tables import Address, SubnetCopy, server_nics
 
 
@@ -32,16 +32,18 @@ _ALL = select(*[server_nics.c[name] for name in Nic.__struct_fields__])
 _IN_ORDER = (server_nics.c.server_id, server_nics.c.position, server_nics.c.port_id)
 
 
+_OF_SERVERS = _ALL.where(among(server_nics.c.server_id)).order_by(*_IN_ORDER)
+
+
 def of_server(tx: Transaction, server_id: str) -> list[Nic]:
     """Return a server's network cards in order."""
-    return tx.all(_ALL.where(server_nics.c.server_id == server_id).order_by(*_IN_ORDER), Nic)
+    return of_servers(tx, [server_id])[server_id]
 
 
 def of_servers(tx: Transaction, server_ids: Collection[str]) -> dict[str, list[Nic]]:
     """Return the network cards of several servers."""
     found: dict[str, list[Nic]] = {server_id: [] for server_id in server_ids}
-    query = _ALL.where(server_nics.c.server_id.in_(list(server_ids))).order_by(*_IN_ORDER)
-    for nic in tx.all(query, Nic):
+    for nic in tx.all(_OF_SERVERS, Nic, {"ids": list(server_ids)}):
         found[nic.server_id].append(nic)
     return found
 

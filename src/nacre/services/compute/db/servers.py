@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 
 from nacre.kernel.db import Match, Page, Sort, Transaction, conditions, page
 from nacre.services.compute import rpc
@@ -118,10 +118,13 @@ _ALL = select(*_COLUMNS)
 _NEWEST_FIRST = (Sort("created_at", "desc"), Sort("id", "desc"))
 
 
+_BY_ID = _ALL.where(servers.c.id == bindparam("server_id"))
+_BY_ID_ALIVE = _BY_ID.where(servers.c.deleted.is_(False))
+
+
 def find(tx: Transaction, server_id: str, *, deleted: bool = False) -> Server | None:
     """Return a server, or None; one that was deleted only if asked for."""
-    query = _ALL.where(servers.c.id == server_id)
-    return tx.find(query if deleted else query.where(servers.c.deleted.is_(False)), Server)
+    return tx.find(_BY_ID if deleted else _BY_ID_ALIVE, Server, {"server_id": server_id})
 
 
 def get(tx: Transaction, server_id: str, *, deleted: bool = False) -> Server:

@@ -47,7 +47,7 @@ def domain_id(tx: Transaction, named: Mapping[str, Any]) -> str:
     """Return the id of a domain that is given by id or name."""
     found: Project | None
     if "id" in named:
-        found = projects.find(tx, named["id"])
+        found = projects.find_untagged(tx, named["id"])
     else:
         found = projects.find_named(tx, NO_DOMAIN, named["name"])
     if found is None or not found.is_domain:
@@ -58,7 +58,7 @@ def domain_id(tx: Transaction, named: Mapping[str, Any]) -> str:
 def _project_id(tx: Transaction, named: Mapping[str, Any]) -> str:
     """Return the id of a project that is given by id, or by name and domain."""
     if "id" in named:
-        found = projects.find(tx, named["id"])
+        found = projects.find_untagged(tx, named["id"])
     else:
         found = projects.find_named(tx, domain_id(tx, named["domain"]), named["name"])
     if found is None:

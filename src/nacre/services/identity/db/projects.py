@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select
 
-from nacre.kernel.db import Page, Transaction, conditions, page
+from nacre.kernel.db import Page, Transaction, among, conditions, page
 from nacre.services.identity.db.tables import project_tags, projects
 from nacre.services.identity.errors import DomainNotFound, ProjectNotFound
 
@@ -75,8 +75,12 @@ def find(tx: Transaction, project_id: str) -> Project | None:
     return found and with_tags(tx, [found])[0]
 
 
-# Every validation of a token asks this and `ancestor_ids`, so the statements are built once.
+# Every log-in and every validation of a token asks these and `ancestor_ids`, so the statements are built once.
 _BY_ID = select(projects).where(projects.c.id == bindparam("project_id"))
+_BY_NAME = select(projects).where(
+    projects.c.domain_id == bindparam("domain_id"), projects.c.name == bindparam("project_name")
+)
+_TAGS = select(project_tags).where(among(project_tags.c.project_id)).order_by(*project_tags.primary_key)
 
 
 def find_untagged(tx: Transaction, project_id: str) -> Project | None:
@@ -86,9 +90,7 @@ def find_untagged(tx: Transaction, project_id: str) -> Project | None:
 
 def find_named(tx: Transaction, domain_id: str, name: str) -> Project | None:
     """Return the project of a domain by its name; a domain by its name where domain_id is NO_DOMAIN."""
-    return tx.find(
-        select(projects).where(projects.c.domain_id == domain_id, projects.c.name == name), Project
-    )
+    return tx.find(_BY_NAME, Project, {"domain_id": domain_id, "project_name": name})
 
 
 def find_all(tx: Transaction, ids: Iterable[str]) -> dict[str, Project]:
@@ -152,8 +154,7 @@ def with_tags(tx: Transaction, found: list[Project]) -> list[Project]:
     tags: dict[str, list[str]] = {}
     ids = [project.id for project in found]
     for start in range(0, len(ids), 500):
-        query = select(project_tags).where(project_tags.c.project_id.in_(ids[start : start + 500]))
-        for tag in tx.all(query.order_by(*project_tags.primary_key), Tag):
+        for tag in tx.all(_TAGS, Tag, {"ids": ids[start : start + 500]}):
             tags.setdefault(tag.project_id, []).append(tag.name)
     return [
         msgspec.structs.replace(project, tags=tuple(tags[project.id])) if project.id in tags else project

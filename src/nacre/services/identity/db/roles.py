@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import or_, select
 
-from nacre.kernel.db import Page, Transaction, conditions, page
+from nacre.kernel.db import Page, Transaction, among, conditions, page
 from nacre.services.identity.db.tables import (
     application_credential_roles,
     implications,
@@ -47,13 +47,15 @@ def find_named(tx: Transaction, domain_id: str, name: str) -> Role | None:
     return tx.find(select(roles).where(roles.c.domain_id == domain_id, roles.c.name == name), Role)
 
 
+_AMONG = select(roles).where(among(roles.c.id))
+
+
 def find_all(tx: Transaction, ids: Iterable[str]) -> dict[str, Role]:
     """Return those of the roles that exist, by id."""
     wanted = sorted(set(ids))
     found: dict[str, Role] = {}
     for start in range(0, len(wanted), 500):
-        query = select(roles).where(roles.c.id.in_(wanted[start : start + 500]))
-        found |= {role.id: role for role in tx.all(query, Role)}
+        found |= {role.id: role for role in tx.all(_AMONG, Role, {"ids": wanted[start : start + 500]})}
     return found
 
 

@@ -47,9 +47,14 @@ def find(tx: Transaction, user_id: str) -> User | None:
     return tx.find(_BY_ID, User, {"user_id": user_id})
 
 
+_BY_NAME = select(users).where(
+    users.c.domain_id == bindparam("domain_id"), users.c.name == bindparam("user_name")
+)
+
+
 def find_named(tx: Transaction, domain_id: str, name: str) -> User | None:
     """Return the user of a domain by name, or None."""
-    return tx.find(select(users).where(users.c.domain_id == domain_id, users.c.name == name), User)
+    return tx.find(_BY_NAME, User, {"domain_id": domain_id, "user_name": name})
 
 
 def find_all(tx: Transaction, ids: Iterable[str]) -> dict[str, User]:

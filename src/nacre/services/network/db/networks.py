@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, not_, or_, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import rbac, segments, standard
 from nacre.services.network.db.tables import dhcp_servers, networks, subnet_pools, subnets
 from nacre.services.network.errors import NetworkNotFound
@@ -121,6 +121,19 @@ def _any_truth(holds: ColumnElement[bool], values: list[bool]) -> ColumnElement[
     return or_(*[holds if value else not_(holds) for value in values])
 
 
+_SUBNETS = (
+    select(subnets.c.network_id, subnets.c.id)
+    .where(among(subnets.c.network_id))
+    .order_by(subnets.c.created_at, subnets.c.id)
+)
+_SCOPES = (
+    select(subnets.c.network_id, subnets.c.ip_version, subnet_pools.c.address_scope_id)
+    .join(subnet_pools, subnet_pools.c.id == subnets.c.subnetpool_id)
+    .where(among(subnets.c.network_id), subnet_pools.c.address_scope_id.is_not(None))
+)
+_SERVED = select(dhcp_servers.c.network_id).where(among(dhcp_servers.c.network_id))
+
+
 def complete(tx: Transaction, rows: list[Network], viewer: str | None) -> list[Network]:
     """Add subnets, address scopes, sharing and tags to networks, in five queries for all."""
     ids = [row.id for row in rows]
@@ -128,19 +141,11 @@ def complete(tx: Transaction, rows: list[Network], viewer: str | None) -> list[N
     scopes: dict[str, dict[int, str]] = {}
     served: set[str] = set()
     for some in standard.chunks(ids):
-        query = select(subnets.c.network_id, subnets.c.id).where(subnets.c.network_id.in_(some))
-        for network_id, subnet_id in standard.rows(tx, query.order_by(subnets.c.created_at, subnets.c.id)):
+        for network_id, subnet_id in standard.rows(tx, _SUBNETS, {"ids": some}):
             children.setdefault(network_id, []).append(subnet_id)
-        scoped = (
-            select(subnets.c.network_id, subnets.c.ip_version, subnet_pools.c.address_scope_id)
-            .join(subnet_pools, subnet_pools.c.id == subnets.c.subnetpool_id)
-            .where(subnets.c.network_id.in_(some), subnet_pools.c.address_scope_id.is_not(None))
-        )
-        for network_id, version, scope_id in standard.rows(tx, scoped):
+        for network_id, version, scope_id in standard.rows(tx, _SCOPES, {"ids": some}):
             scopes.setdefault(network_id, {})[version] = scope_id
-        served.update(
-            tx.scalars(select(dhcp_servers.c.network_id).where(dhcp_servers.c.network_id.in_(some)))
-        )
+        served.update(tx.scalars(_SERVED, {"ids": some}))
     shared = rbac.shared_ids(tx, OBJECT, ids, viewer)
     tags = standard.tags_of(tx, ids)
     return [

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, exists, or_, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import bindings, standard
 from nacre.services.network.db.tables import fixed_ips, networks, port_security_groups, ports
 from nacre.services.network.errors import PortNotFound
@@ -99,11 +99,14 @@ def find(tx: Transaction, port_id: str) -> Port | None:
     return None if row is None else complete(tx, [row])[0]
 
 
+_MANY = select(ports).where(among(ports.c.id))
+
+
 def find_many(tx: Transaction, ids: Iterable[str]) -> list[Port]:
     """Return ports by their ids, complete; those that are gone are missing."""
     rows: list[Port] = []
     for some in standard.chunks(ids):
-        rows += tx.all(select(ports).where(ports.c.id.in_(some)), Port)
+        rows += tx.all(_MANY, Port, {"ids": some})
     return complete(tx, rows)
 
 
@@ -138,18 +141,27 @@ def _address_condition(values: list[str]) -> ColumnElement[bool]:
     return mine.where(or_(*alternatives)) if alternatives else mine
 
 
+_ADDRESSES = (
+    select(fixed_ips.c.port_id, fixed_ips.c.subnet_id, fixed_ips.c.address)
+    .where(among(fixed_ips.c.port_id))
+    .order_by(fixed_ips.c.port_id, fixed_ips.c.number)
+)
+_MEMBERSHIPS = (
+    select(port_security_groups)
+    .where(among(port_security_groups.c.port_id))
+    .order_by(port_security_groups.c.group_id)
+)
+
+
 def complete(tx: Transaction, rows: list[Port]) -> list[Port]:
     """Add addresses, security groups, tags and further hosts to ports, in four queries for all."""
     ids = [row.id for row in rows]
     addresses: dict[str, list[FixedIp]] = {}
     groups: dict[str, list[str]] = {}
     for some in standard.chunks(ids):
-        query = select(fixed_ips.c.port_id, fixed_ips.c.subnet_id, fixed_ips.c.address)
-        query = query.where(fixed_ips.c.port_id.in_(some)).order_by(fixed_ips.c.port_id, fixed_ips.c.number)
-        for port_id, subnet_id, address in standard.rows(tx, query):
+        for port_id, subnet_id, address in standard.rows(tx, _ADDRESSES, {"ids": some}):
             addresses.setdefault(port_id, []).append(FixedIp(subnet_id, address))
-        membership = select(port_security_groups).where(port_security_groups.c.port_id.in_(some))
-        for port_id, group_id in standard.rows(tx, membership.order_by(port_security_groups.c.group_id)):
+        for port_id, group_id in standard.rows(tx, _MEMBERSHIPS, {"ids": some}):
             groups.setdefault(port_id, []).append(group_id)
     tags = standard.tags_of(tx, ids)
     further = bindings.hosts_of(tx, ids)

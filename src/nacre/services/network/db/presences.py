@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Transaction, among
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import networks, presences, security_group_rules
 
@@ -54,12 +54,14 @@ def of_host(tx: Transaction, host: str) -> dict[str, set[str]]:
     return found
 
 
+_HOSTS = select(presences.c.host).where(among(presences.c.kind, "kinds"), among(presences.c.id)).distinct()
+
+
 def hosts_of(tx: Transaction, kinds: Iterable[str], ids: Iterable[str]) -> set[str]:
     """Return the hosts that carry any of these things."""
     found: set[str] = set()
     for some in standard.chunks(ids):
-        query = select(presences.c.host).where(presences.c.kind.in_(list(kinds)), presences.c.id.in_(some))
-        found.update(tx.scalars(query.distinct()))
+        found.update(tx.scalars(_HOSTS, {"kinds": list(kinds), "ids": some}))
     return found
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, exists, select
+from sqlalchemy import ColumnElement, Table, bindparam, exists, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.kernel.ids import new_id
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import rbac_policies
@@ -42,18 +42,21 @@ def granted(table: Table, object_type: str, project_id: str | None, *actions: st
     )
 
 
+_SHARED = select(rbac_policies.c.object_id).where(
+    rbac_policies.c.object_type == bindparam("object_type"),
+    among(rbac_policies.c.object_id),
+    among(rbac_policies.c.target_project, "targets"),
+    rbac_policies.c.action == SHARED,
+)
+
+
 def shared_ids(tx: Transaction, object_type: str, ids: Iterable[str], project_id: str | None) -> set[str]:
     """Return which of these things are shared with a project."""
     targets = [EVERYBODY] if project_id is None else [EVERYBODY, project_id]
     found: set[str] = set()
     for some in standard.chunks(ids):
-        query = select(rbac_policies.c.object_id).where(
-            rbac_policies.c.object_type == object_type,
-            rbac_policies.c.object_id.in_(some),
-            rbac_policies.c.target_project.in_(targets),
-            rbac_policies.c.action == SHARED,
-        )
-        found.update(tx.scalars(query))
+        given = {"object_type": object_type, "ids": some, "targets": targets}
+        found.update(tx.scalars(_SHARED, given))
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table, exists, func, not_, or_, select
 
-from nacre.kernel.db import Page, Transaction, condition, page
+from nacre.kernel.db import Page, Transaction, among, condition, page
 from nacre.kernel.ids import new_id
 from nacre.services.network.db.tables import tags
 from nacre.services.network.errors import RevisionNumberConstraintFailed
@@ -92,22 +92,22 @@ def chunks(ids: Iterable[str]) -> Iterable[list[str]]:
         yield everything[start : start + CHUNK]
 
 
-def rows(tx: Transaction, query: Select[Any]) -> Iterable[Any]:
+def rows(tx: Transaction, query: Select[Any], params: Any = None) -> Iterable[Any]:
     """Return the bare rows of a query, to be taken apart at once."""
-    return tx.execute(query).all()
+    return tx.execute(query, params).all()
 
 
 # --- tags -------------------------------------------------------------------------------------------------
+
+
+_TAGS = select(tags.c.resource_id, tags.c.tag).where(among(tags.c.resource_id)).order_by(tags.c.tag)
 
 
 def tags_of(tx: Transaction, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return the tags of resources; those without any are missing."""
     found: dict[str, list[str]] = {}
     for some in chunks(ids):
-        query = (
-            select(tags.c.resource_id, tags.c.tag).where(tags.c.resource_id.in_(some)).order_by(tags.c.tag)
-        )
-        for resource_id, tag in rows(tx, query):
+        for resource_id, tag in rows(tx, _TAGS, {"ids": some}):
             found.setdefault(resource_id, []).append(tag)
     return {resource_id: tuple(names) for resource_id, names in found.items()}
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, exists, or_, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import rbac, standard
 from nacre.services.network.db.tables import allocation_pools, networks, subnets
 from nacre.services.network.errors import SubnetNotFound
@@ -122,12 +122,14 @@ def of_network(tx: Transaction, network_id: str) -> list[Subnet]:
     return of_networks(tx, [network_id])
 
 
+_OF_NETWORKS = select(subnets).where(among(subnets.c.network_id)).order_by(subnets.c.created_at, subnets.c.id)
+
+
 def of_networks(tx: Transaction, network_ids: Iterable[str]) -> list[Subnet]:
     """Return the subnets of several networks with their pools, oldest first."""
     rows: list[Subnet] = []
     for some in standard.chunks(network_ids):
-        query = select(subnets).where(subnets.c.network_id.in_(some))
-        rows += tx.all(query.order_by(subnets.c.created_at, subnets.c.id), Subnet)
+        rows += tx.all(_OF_NETWORKS, Subnet, {"ids": some})
     return complete(tx, rows)
 
 
@@ -145,17 +147,23 @@ def of_pool(tx: Transaction, pool_id: str) -> list[Subnet]:
     return tx.all(select(subnets).where(subnets.c.subnetpool_id == pool_id), Subnet)
 
 
+_EXTERNAL = select(networks.c.id).where(among(networks.c.id), networks.c.external)
+_POOLS = (
+    select(allocation_pools.c.subnet_id, allocation_pools.c.first_ip, allocation_pools.c.last_ip)
+    .where(among(allocation_pools.c.subnet_id))
+    .order_by(allocation_pools.c.id)
+)
+
+
 def complete(tx: Transaction, rows: list[Subnet]) -> list[Subnet]:
     """Add pools, tags and whether the network is external to subnets, in three queries for all."""
     ids = [row.id for row in rows]
     external: set[str] = set()
     for some in standard.chunks(row.network_id for row in rows):
-        external.update(tx.scalars(select(networks.c.id).where(networks.c.id.in_(some), networks.c.external)))
+        external.update(tx.scalars(_EXTERNAL, {"ids": some}))
     pools: dict[str, list[Pool]] = {}
     for some in standard.chunks(ids):
-        query = select(allocation_pools.c.subnet_id, allocation_pools.c.first_ip, allocation_pools.c.last_ip)
-        query = query.where(allocation_pools.c.subnet_id.in_(some)).order_by(allocation_pools.c.id)
-        for subnet_id, first, last in standard.rows(tx, query):
+        for subnet_id, first, last in standard.rows(tx, _POOLS, {"ids": some}):
             pools.setdefault(subnet_id, []).append(Pool(first, last))
     tags = standard.tags_of(tx, ids)
     return [
