@@ -52,6 +52,8 @@ class Census:
     "Host → server → what the simulated driver keeps."
     records: dict[str, dict[str, dict]]
     "Host → server → what the host's agent keeps."
+    migrations: list[dict]
+    "Those that are not over: finished and not confirmed, done and not cleaned up."
     files: set[str]
     "Everything else below the hosts' directories that is about single servers, and all data of images."
 
@@ -117,8 +119,17 @@ def take(admin: CloudClient, state: Path) -> Census:
     return Census(
         servers, ports, floating_ips, images, providers, dict(allocations),
         {project: _used(admin, project) for project in projects},
-        active_jobs(state), machines, records, files,
+        active_jobs(state), machines, records, _migrations(admin), files,
     )  # fmt: skip
+
+
+def _migrations(admin):
+    """Return those for whose sake something is kept and held on the host that a server left."""
+    found = []
+    for status in ("finished", "done"):
+        query = {"version": "2.59", "limit": PAGE, "status": status}
+        found += admin.get("compute", "/os-migrations", **query)["migrations"]
+    return [each for each in found if each["source_compute"] != each["dest_compute"]]
 
 
 def _all(admin, service, path, key, *, version=None, **query):
@@ -191,7 +202,8 @@ def _of_server(census, server):
     if status == "ERROR" and not server.get("fault", {}).get("message"):
         yield f"{name} is in ERROR and does not say why"
     places = [each for each, machines in census.machines.items() if server["id"] in machines]
-    if places and places != [host]:
+    left = {each["source_compute"] for each in census.migrations if each["instance_uuid"] == server["id"]}
+    if places and [each for each in places if each not in left] != [host]:
         yield f"{name} is of host {host} and is found on {places}"
     machine = census.machines.get(host, {}).get(server["id"])
     if (machine and machine["state"]) not in ON_HOST[status]:
@@ -260,7 +272,12 @@ def _of_ports(census):
 
 
 def _of_leftovers(census):
-    for consumer in census.allocations.keys() - census.servers.keys():
+    by_uuid = {each["uuid"]: each for each in census.migrations}
+    for uuid, migration in by_uuid.items():
+        source = census.providers[migration["source_compute"]]
+        if census.allocations.get(uuid, {}).keys() != {source}:
+            yield f"migration {uuid} from {migration['source_compute']} holds {census.allocations.get(uuid)}"
+    for consumer in census.allocations.keys() - census.servers.keys() - by_uuid.keys():
         yield f"{consumer} does not exist and holds {census.allocations[consumer]}"
     for what, places in (("machine", census.machines), ("record", census.records)):
         for host, found in places.items():

@@ -34,7 +34,7 @@ from nacre.services.compute.db import servers
 QUIET = ("identity",)  # tokens come and go whoever asks, under locks that all share
 DRIVER_CALLS = (
     "ensure", "remove", "start", "stop", "reboot", "pause", "unpause", "suspend", "resume", "snapshot",
-    "attach_nic", "detach_nic",
+    "attach_nic", "detach_nic", "expect", "send",
 )  # fmt: skip
 NEVER = Later(3600.0, "the end")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -115,9 +115,9 @@ class Fates:
         process.bus.cast = functools.partial(self._cast, process.bus.cast)
         for agent in cloud.agents:
             for verb in DRIVER_CALLS:
-                if hasattr(agent.driver, verb):
-                    perform = getattr(agent.driver, verb)
-                    setattr(agent.driver, verb, functools.partial(self._drive, verb, perform))
+                for part in (agent.driver, getattr(agent.driver, "moves", None)):
+                    if hasattr(part, verb):
+                        setattr(part, verb, functools.partial(self._drive, verb, getattr(part, verb)))
 
     def _subject(self, resource):
         """Return the armed name of a resource where it has one, else its id."""
@@ -221,7 +221,7 @@ class Fates:
         if subject in self._struck:
             return NEVER
         later = perform(first, *args)
-        self.happened(subject, f"host: {verb} {'performed' if later is None else 'begun'}")
+        self.happened(subject, f"host: {verb} {'begun' if isinstance(later, Later) else 'performed'}")
         return NEVER if subject in self._struck else later
 
     def _within(self, scene, what):

@@ -93,7 +93,7 @@ def live(state, port, config):
         host="host",
         external_cidr="203.0.113.0/24",
         private_cidr="10.10.0.0/22",
-        simulated_hosts=2,
+        simulated_hosts=3,
     )
     log.configure(state.log)
     stacks = (state.root / "log" / "stacks").open("w")

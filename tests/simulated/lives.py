@@ -15,6 +15,7 @@ from nacre.cloud import first_start, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.state import StateDirectory
 from real_clients import free_port
+from simulated.scenarios import FAILED_HOST
 
 TESTS = Path(__file__).parents[1]
 SOURCES = Path(nacre.__file__).parents[1]
@@ -60,6 +61,11 @@ class Lives:
         limits = {"instances": -1, "cores": -1, "ram": -1}
         self.admin.put("compute", f"/os-quota-sets/{self.demo.project_id}", {"quota_set": limits})
         self.admin.put("network", f"/v2.0/quotas/{self.demo.project_id}", {"quota": {"port": -1}})
+
+    def say_failed(self, failed=True):
+        """Have the operators take the third host for failed, or see that it is back."""
+        body = {"host": FAILED_HOST, "binary": "nova-compute", "forced_down": failed}
+        self.admin.put("compute", "/os-services/force-down", body, version="2.11")
 
     def census(self):
         """Look at everything there is."""

@@ -14,6 +14,9 @@ from nacre.kernel.errors import NotFound, Unavailable
 GONE = "gone"
 REST = ("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "VERIFY_RESIZE", "ERROR", GONE)
 MICROVERSION = "2.90"
+MOVING = "2.30"  # where a live migration may be forced past the filters
+#: A host that operators took for failed; servers come to it only by force, and are evacuated from it.
+FAILED_HOST = "host-3"
 PATIENCE_SECONDS = 20
 #: Servers with these names meet hosts that refuse them, and hosts that cannot make them at the first try.
 REFUSED_BY_HOSTS, TROUBLED_HOST = "refused by all hosts", "troubled host"
@@ -80,6 +83,17 @@ class Stage:
 
     def back_up(self):
         self.do(createBackup={"name": self.name, "backup_type": "daily", "rotation": 1})
+
+    # --- what the administrator does ---
+
+    def move(self, **action):
+        """Have the server go to another host: move(migrate=None)."""
+        body = {name.replace("os_", "os-"): value for name, value in action.items()}
+        path = f"/servers/{self.server_id}/action"
+        self.cloud.admin.post("compute", path, body, version=MOVING)
+
+    def move_live(self, **more):
+        self.move(os_migrateLive={"host": None, "block_migration": "auto", **more})
 
     # --- how it goes ---
 
@@ -266,7 +280,7 @@ def image_is_gone_if_asked(stage, census):
     return "the image is there" if stage.is_to_be_gone else image_is("active")(stage, census)
 
 
-# --- all of them ------------------------------------------------------------------------------------
+# --- what is done to servers ------------------------------------------------------------------------
 
 
 def power(title, verb, status, *before):
@@ -320,6 +334,80 @@ def import_and_delete(stage):
     stage.cloud.demo.delete("image", f"/v2/images/{stage.image_id}")
     stage.is_to_be_gone = True
 
+
+# --- from host to host ------------------------------------------------------------------------------
+
+
+def on_failed_host(stage):
+    """A server on the host that is to be thought down."""
+    server()(stage)
+    stage.move_live(host=FAILED_HOST, force=True)
+    stage.wait("ACTIVE")
+
+
+def moved(stage):
+    server()(stage)
+    stage.move(migrate=None)
+    stage.wait("VERIFY_RESIZE")
+
+
+def then_delete(act):
+    """Do this, and change one's mind."""
+
+    def both(stage):
+        act(stage)
+        stage.delete()
+
+    return both
+
+
+def rests_as(*statuses):
+    """The server ends with any of these: a host that died in the middle of sending it sends it no more."""
+
+    def look(stage, census):
+        seen, count, server = stage.found(census)
+        if seen in statuses and count == 1:
+            return None
+        return f"{seen} with {count} port(s) instead of {' or '.join(statuses)} with 1{_why(server)}"
+
+    return look
+
+
+def is_gone_or(*statuses):
+    def look(stage, census):
+        gone = rests(GONE, 0)(stage, census)
+        return gone and (gone if stage.is_to_be_gone else rests_as(*statuses)(stage, census))
+
+    return look
+
+
+def _evacuate(stage):
+    stage.move(evacuate={})
+
+
+LIVE = Scenario("live", server(), Stage.move_live, rests("ACTIVE"))
+LANDED = Scenario("live and landed", server(), Stage.move_live, rests("ACTIVE"))
+COLD = Scenario("cold", server(), lambda stage: stage.move(migrate=None), rests_as("VERIFY_RESIZE", "ACTIVE"))
+EVACUATION = Scenario("evacuation", on_failed_host, _evacuate, rests("ACTIVE"))
+MOVES = (
+    LIVE,
+    refused(LIVE, "server_live_migrate.transfer", rests("ACTIVE")),
+    refused(LANDED, "server_live_migrate.adopt", rests("ACTIVE")),
+    Scenario("live called off", server(), then_delete(Stage.move_live), is_gone_or("ACTIVE")),
+    COLD,
+    refused(COLD, "server_migrate.finish", rests("ACTIVE")),
+    Scenario(
+        "cold called off", server(), then_delete(COLD.act), is_gone_or("ACTIVE", "VERIFY_RESIZE"),
+    ),
+    Scenario("confirm a move", moved, lambda stage: stage.do(confirmResize=None), rests("ACTIVE")),
+    Scenario("revert a move", moved, lambda stage: stage.do(revertResize=None), rests("ACTIVE")),
+    EVACUATION,
+    refused(EVACUATION, "server_evacuate.boot", rests("ERROR")),
+    Scenario("evacuation called off", on_failed_host, then_delete(_evacuate), is_gone_or("ACTIVE")),
+)  # fmt: skip
+
+
+# --- all of them ------------------------------------------------------------------------------------
 
 BUILD = Scenario("build", nothing, Stage.create, rests("ACTIVE", 2))
 DELETE = Scenario("delete", server_with_lent_port, Stage.delete, rests(GONE, 0))
@@ -397,4 +485,5 @@ SCENARIOS = (
         "import called off", Stage.stage_image, import_and_delete, image_is_gone_if_asked,
         put_off="image_import.store",
     ),
+    *MOVES,
 )  # fmt: skip

@@ -44,6 +44,7 @@ def at_once(function, stages):
 def rehearse(cloud):
     """Play each scenario undisturbed; return its story."""
     stages = [Stage(cloud, scenario, scenario.title) for scenario in SCENARIOS]
+    cloud.say_failed()
     at_once(Stage.prepare, stages)
     subjects = {stage: stage.subject for stage in stages}
     cloud.arm(dict.fromkeys(subjects.values(), "the end of the world"))
@@ -63,6 +64,7 @@ def play(cloud, points, *, night=False):
     cloud.kill()
     cloud.begin(crowded=True)
     before = cloud.census().names()
+    cloud.say_failed()
     at_once(Stage.prepare, stages)
     began = {stage: stage.look(cloud.census()) for stage in stages}
     cloud.arm({stage.subject: point.event for stage, point in stages.items()})
@@ -120,7 +122,8 @@ def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False):
 
 
 def clear(cloud, stages):
-    """Delete all that was made, and see that it is gone."""
+    """Delete all that was made, and see that it is gone; the host that failed is back by then."""
+    cloud.say_failed(False)
     at_once(Stage.clear, stages)
     deadline = time.monotonic() + SECONDS_TO_RECOVER
     while not invariants.is_at_rest(cloud.root):

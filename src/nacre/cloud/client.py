@@ -88,9 +88,11 @@ class CloudClient:
             "POST", f"{self.url(service)}{path}", body, version=version and f"{service} {version}"
         )[1]
 
-    def put(self, service: str, path: str, body: Any) -> Any:
+    def put(self, service: str, path: str, body: Any, *, version: str | None = None) -> Any:
         """Change something; returns the decoded body."""
-        return self._send("PUT", f"{self.url(service)}{path}", body)[1]
+        return self._send(
+            "PUT", f"{self.url(service)}{path}", body, version=version and f"{service} {version}"
+        )[1]
 
     def delete(self, service: str, path: str) -> None:
         """Delete something; what is gone already is no error."""

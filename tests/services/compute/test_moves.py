@@ -160,7 +160,7 @@ def test_why_there_is_no_host(pair, member, admin, server_id):
     assert (action["action"], action["message"]) == ("live-migration", "Error")
     path = f"/servers/{server_id}/os-instance-actions/{action['request_id']}"
     (event,) = admin.get(path, version="2.84").json["instanceAction"]["events"]
-    assert "enabled (1)" in event["details"]
+    assert "disabled (1)" in event["details"]
     assert "it is disabled: dust" in event["traceback"]
     assert "the server is on it now" in event["traceback"]
     assert live(admin, server_id, new, "2.30", force=True).status == 202  # an administrator knows better

@@ -1,6 +1,7 @@
 """What reaches beyond one namespace: tunnels between hosts, the machine itself, restarts, and the way out."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -23,8 +24,10 @@ from network_rows import (
     with_dhcp,
 )
 
+from nacre.services.network import rpc
 from nacre.services.network.agent.drivers.base import DriverError
 from nacre.services.network.agent.drivers.linux import namespaces
+from nacre.services.network.agent.drivers.linux.names import tap_name
 
 PEERS = ("198.51.100.1", "198.51.100.2")
 
@@ -73,6 +76,47 @@ def test_a_network_spans_hosts_and_its_rules_and_dhcp_do_too(hosts: list[Plane])
     assert f"{ports[1].mac} dst {PEERS[1]}" in table
     hosts[0].driver.ensure_network(network)  # nobody else carries it any more
     assert not first.pings("10.0.0.12", wait_seconds=1)
+
+
+def test_a_guest_changes_hosts_and_its_neighbours_find_it(hosts: list[Plane]) -> None:
+    """Its port is on both hosts meanwhile; neighbours know no place for it, and ask everybody."""
+    group = make_group(make_rule())
+    network = make_network(kind="vxlan", segmentation_id=1003)
+    peer, mover = (make_port(network, f"10.0.0.{n}", security_group_ids=(group.id,)) for n in (11, 12))
+    source, target = hosts
+    for number, plane in enumerate(hosts):
+        plane.driver.ensure_security_groups([group])
+        plane.driver.ensure_network(replace(network, tunnel_peers=(PEERS[1 - number],)))
+        plane.driver.ensure_neighbours([neighbour_of(peer), neighbour_of(mover)])
+    asking = source.plug(peer).configure("10.0.0.11/24")
+    leaving = source.plug(mover).configure("10.0.0.12/24")
+    assert asking.pings("10.0.0.12")
+
+    arriving = target.plug(mover, wired=False)
+    arriving.ip("link", "set", "eth0", "down")  # a guest that is being copied says nothing
+    target.driver.ensure_port(replace(mover, active=False))
+    assert floods(target, mover) == {"flood off", "mcast_flood off", "bcast_flood off"}
+    assert asking.pings("10.0.0.12"), "while it is expected elsewhere it is answered where it is"
+
+    leaving.ip("link", "set", "eth0", "down")
+    arriving.ip("link", "set", "eth0", "up")
+    arriving.configure("10.0.0.12/24")
+    assert arriving.pings("10.0.0.11"), "what it says shows where it is"
+    assert asking.pings("10.0.0.12")
+
+    target.driver.ensure_port(replace(mover, active=True))
+    source.driver.ensure_port(replace(mover, active=False))
+    assert floods(target, mover) == {"flood on", "mcast_flood on", "bcast_flood on"}
+    source.driver.remove_port(mover.id)
+    source.driver.ensure_neighbours([neighbour_of(mover, tunnel_ip=PEERS[1])])
+    assert asking.pings("10.0.0.12", count=3)
+
+
+def floods(plane: Plane, port: rpc.PortSpec) -> set[str]:
+    """Return what the bridge says of frames for everybody and for nobody known, at a port."""
+    tap = tap_name(port.id)
+    said = namespaces.command(["bridge", "-d", "link", "show", "dev", tap], inside=plane.namespace)
+    return set(re.findall(r"(?<!\S)(?:mcast_|bcast_)?flood (?:on|off)", said))
 
 
 def test_tunnels_leave_from_where_the_agent_runs_when_the_address_is_there(

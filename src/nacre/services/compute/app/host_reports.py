@@ -108,6 +108,8 @@ def _remove_stray(ctx: Context, server: Server, status: rpc.ServerStatus) -> boo
 
     Not while anything is being done with the server, nor while its owner may still send it back.
     """
+    if status.state is rpc.ServerState.MISSING and status.task is None:
+        _note_cleaned(ctx, server)
     if status.state is rpc.ServerState.MISSING or status.task is not None or server.host is None:
         return False
 
@@ -126,6 +128,13 @@ def _remove_stray(ctx: Context, server: Server, status: rpc.ServerStatus) -> boo
     message = rpc.ServerCommand(command_id=f"stray-{server.id}", server_id=server.id)
     ctx.bus.cast(rpc.host_topic(status.host), rpc.REMOVE_SERVER, message)
     return True
+
+
+def _note_cleaned(ctx: Context, server: Server) -> None:
+    """Go on with an evacuation that waits for its old host to be without the server."""
+    migration = ctx.db.read(migration_rows.latest, server.id)
+    if migration is not None and migration.status == migrations.Status.DONE:
+        tasks.wake(ctx, kind=services.EVACUATION_SYNC)
 
 
 def owned(ctx: Context, asked: rpc.OwnedServers) -> rpc.OwnedServers:

@@ -32,16 +32,17 @@ DEPARTURE: Method[rpc.DepartureRequest, rpc.Departure] = rpc.DEPARTURE
 INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
 NOT_THERE = (rpc.ServerState.MISSING, rpc.ServerState.ARRIVING, rpc.ServerState.BUILDING)
 MIGRATION = "MIGRATION"
-PORT_POLL_SECONDS = 5.0
+PORT_POLL_SECONDS, HOST_POLL_SECONDS = 5.0, 2.0
 
 
 # --- room -------------------------------------------------------------------------------------------
 
 
-def find_room(ctx: Context, server: Server, migration_id: str, move: choice.Move) -> choice.Choice:
+def find_room(ctx: Context, server: Server, migration_id: str, move: choice.Move) -> choice.Choice | Wait:
     """Find a host, and claim its room for the server; the migration holds what it has now.
 
-    Raises NoValidHost, which says for each host what speaks against it.
+    Raises NoValidHost, which says for each host what speaks against it; not before hosts that were not heard
+    since our own start had the time to be heard.
     """
     here = _room(ctx, move.leaves, server.flavor)
     left = ctx.db.read(migration_rows.of_server, server.id, Type.EVACUATION, [Status.DONE])
@@ -55,7 +56,12 @@ def find_room(ctx: Context, server: Server, migration_id: str, move: choice.Move
             return f"its room was taken meanwhile: {error.message}"
         return None
 
-    return choice.choose_elsewhere(ctx, server, move, claim)
+    try:
+        return choice.choose_elsewhere(ctx, server, move, claim)
+    except NoValidHost:
+        if host_calls.may_appear(ctx):
+            return Wait(HOST_POLL_SECONDS, "hosts that have not reported since our start")
+        raise
 
 
 def settle_room(ctx: Context, server_id: str, migration_id: str) -> None:
@@ -157,12 +163,16 @@ def move_ports(ctx: Context, server_id: str) -> None:
             continue
 
 
-def await_ports(ctx: Context, server_id: str, waited_seconds: float) -> Wait | None:
-    """Wait until packets can flow to where a server is, but not for ever; raises HostRefused."""
+def await_ports(
+    ctx: Context, server_id: str, waited_seconds: float, *, indispensable: bool = True
+) -> Wait | None:
+    """Wait until packets can flow to where a server is, but not for ever; raises HostRefused if they must."""
     known = {nic.port_id for nic in ctx.db.read(nic_rows.of_server, server_id)}
     ports = network.list_ports(ctx.as_service(), [server_id])
     missing = [port.id for port in ports if port.id in known and not port.is_up]
     if missing and waited_seconds > ctx.config.port_binding_wait_seconds:
+        if not indispensable:
+            return None
         raise HostRefused(
             "The network of the server was not ready in time.",
             detail=f"port(s) {', '.join(missing)} did not come up",

@@ -20,6 +20,7 @@ from nacre.services.compute.app import (
 from nacre.services.compute.app.jobs import REVERT, ResizeEnd
 from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
+from nacre.services.compute.db.migrations import Migration
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 
 EVENT = "compute_revert_resize"
@@ -39,7 +40,23 @@ def stop(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
     return host_calls.stop(ctx, server, f"stop-{run.job.id}", server.revision - 1)
 
 
-@REVERT.step()
+def settle_here(ctx: Context, run: Run[ResizeEnd]) -> None:
+    """What cannot be gone on with: hold what the server needs where it is by now, and nothing elsewhere."""
+    server_id = run.input.server_id
+    server, migration = ctx.db.read(_look, server_id)
+    if server is None or migration is None:
+        return
+    relocation.settle_rooms(ctx, server_id)
+    resize.hold(ctx, server, server.flavor)
+    for host in {migration.source_host, migration.target_host} - {server.host, None}:
+        relocation.remove_elsewhere(ctx, server_id, str(host), f"unrevert-{run.job.id}")
+
+
+def _look(tx: Transaction, server_id: str) -> tuple[rows.Server | None, Migration | None]:
+    return rows.find(tx, server_id), migration_rows.latest(tx, server_id)
+
+
+@REVERT.step(undo=settle_here)
 def go_home(ctx: Context, run: Run[ResizeEnd]) -> str | None:
     """Write down that it is as it was, where it was, and have its ports follow; return the host that it leaves."""
     server_id = run.input.server_id
@@ -65,7 +82,8 @@ def await_ports(ctx: Context, run: Run[ResizeEnd]) -> Wait | None:
     """Wait until packets can flow, so that the guest finds its network when it boots."""
     if run.result(go_home) is None:
         return None
-    return relocation.await_ports(ctx, run.input.server_id, run.waited_seconds)
+    waited = run.waited_seconds  # too long: there is no way back, so the guest boots without
+    return relocation.await_ports(ctx, run.input.server_id, waited, indispensable=False)
 
 
 @REVERT.step()
@@ -121,6 +139,7 @@ def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> Finish:
         if server is not None and server.task_state is not TaskState.DELETING:
             actions.end(tx, ctx, server.id, EVENT, failure=failure.message, detail=failure.detail)
             migrations.note(tx, server.id, migrations.Status.ERROR)
+            rows.update(tx, server.id, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb)
             servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
     return Finish(write)

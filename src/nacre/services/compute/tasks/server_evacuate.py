@@ -36,7 +36,7 @@ def release(ctx: Context, run: Run[Evacuation]) -> None:
 
 
 @EVACUATE.step(undo=release)
-def choose(ctx: Context, run: Run[Evacuation]) -> choice.Choice | Finish:
+def choose(ctx: Context, run: Run[Evacuation]) -> choice.Choice | Finish | Wait:
     """Find a host, and claim its room; the migration holds what the failed one may still have of the server."""
     asked = run.input
 
@@ -54,6 +54,8 @@ def choose(ctx: Context, run: Run[Evacuation]) -> choice.Choice | Finish:
         excluded=asked.excluded,
     )
     chosen = relocation.find_room(ctx, server, asked.migration_id, move)
+    if isinstance(chosen, Wait):
+        return chosen
 
     def end(tx: Transaction) -> None:
         servers.advance(tx, asked.server_id, TaskState.REBUILD_SPAWNING)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from nacre.kernel import tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
+from nacre.kernel.errors import Unavailable
 from nacre.kernel.tasks import Failure, Finish, Run, Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import actions, jobs, migrations, nics, relocation
@@ -40,7 +41,7 @@ def release(ctx: Context, run: Run[LiveMigration]) -> None:
 
 
 @LIVE_MIGRATE.step(undo=release)
-def choose(ctx: Context, run: Run[LiveMigration]) -> choice.Choice | Finish:
+def choose(ctx: Context, run: Run[LiveMigration]) -> choice.Choice | Finish | Wait:
     """Find a host, and claim its room beside what the server holds now."""
     asked = run.input
 
@@ -58,6 +59,8 @@ def choose(ctx: Context, run: Run[LiveMigration]) -> choice.Choice | Finish:
         excluded=asked.excluded,
     )
     chosen = relocation.find_room(ctx, server, asked.migration_id, move)
+    if isinstance(chosen, Wait):
+        return chosen
 
     def end(tx: Transaction) -> None:
         migration_rows.update(
@@ -111,9 +114,12 @@ def call_back(ctx: Context, run: Run[LiveMigration]) -> None:
     """Keep the server where it was; if it is over there already, make it at home there."""
     server_id, source, target = run.input.server_id, source_of(ctx, run), run.result(choose).host
     relocation.stop_sending(ctx, server_id, source)
-    if relocation.has_landed(ctx, server_id, source, target):
-        ctx.db.run(relocation.place, ctx, server_id, target)
-        relocation.remove_elsewhere(ctx, server_id, source, f"leave-{run.job.id}")
+    if not relocation.has_landed(ctx, server_id, source, target):
+        return
+    ctx.db.run(relocation.place, ctx, server_id, target)
+    relocation.remove_elsewhere(ctx, server_id, source, f"leave-{run.job.id}")
+    if relocation.ensure(ctx, server_id, target, f"adopt-late-{run.job.id}", "adopt the server") is not None:
+        raise Unavailable(f"Host {target} has not adopted the server yet.")
 
 
 @LIVE_MIGRATE.step(undo=call_back)

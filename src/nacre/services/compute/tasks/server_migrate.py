@@ -47,7 +47,7 @@ def release(ctx: Context, run: Run[ColdMigration]) -> None:
 
 
 @MIGRATE.step(undo=release)
-def choose(ctx: Context, run: Run[ColdMigration]) -> choice.Choice | Finish:
+def choose(ctx: Context, run: Run[ColdMigration]) -> choice.Choice | Finish | Wait:
     """Find a host, and claim its room beside what the server holds now."""
     asked = run.input
 
@@ -60,6 +60,8 @@ def choose(ctx: Context, run: Run[ColdMigration]) -> choice.Choice | Finish:
     leaves = source_of(ctx, run)
     move = choice.Move(leaves=leaves, flavor=asked.flavor, target=asked.target, excluded=asked.excluded)
     chosen = relocation.find_room(ctx, server, asked.migration_id, move)
+    if isinstance(chosen, Wait):
+        return chosen
 
     def end(tx: Transaction) -> None:
         target = {"target_host": chosen.host, "target_node": chosen.hypervisor_hostname}

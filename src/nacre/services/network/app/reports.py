@@ -79,7 +79,6 @@ def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
     """Note what works on a host, and tell whoever waits for it."""
     drift.hear_repairs(ctx, report.host, report.repairs)
     up, down = ctx.db.run(_hear_ports, report)
-    up += ctx.db.run(_hear_further, report)
     for name, changed in ((PORT_UP, up), (PORT_DOWN, down)):
         for port in changed:
             payload = {"port_id": port.id, "device_id": port.device_id, "host": report.host}
@@ -87,7 +86,13 @@ def hear_ports(ctx: Context, report: rpc.PortReport) -> None:
 
 
 def _hear_further(tx: Transaction, report: rpc.PortReport) -> list[Port]:
-    """Note which ports are wired on a host that is only ready for them; returns those that are now."""
+    """Note which ports are wired on a host that is only ready for them; returns those that are now.
+
+    A port that is just being activated there must not be missed both as ready and as active: so whoever is
+    to change one of its rows holds the port.
+    """
+    for port_id in bindings.among(tx, report.host, [each.id for each in report.ports]):
+        ports.lock(tx, port_id)
     bindings.record_connected(tx, report.host, [each.id for each in report.ports if not each.up], False)
     ready = [each.id for each in report.ports if each.up]
     return ports.find_many(tx, bindings.record_connected(tx, report.host, ready, True))
@@ -99,7 +104,8 @@ def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], li
     # router forwards is the router's state and not theirs (tempest waits for legs of such routers).
     legs = ports.legs_among(tx, report.host, quiet)
     working = [each.id for each in report.ports if each.up] + sorted(legs)
-    up = ports.record_status(tx, report.host, working, ACTIVE)
+    up = _hear_further(tx, report)
+    up += ports.record_status(tx, report.host, working, ACTIVE)
     down = ports.record_status(tx, report.host, sorted(quiet - legs), DOWN)
     for status in report.ports:
         if status.error:

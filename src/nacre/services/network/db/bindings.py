@@ -52,6 +52,15 @@ def ports_on(tx: Transaction, host: str) -> list[str]:
     return tx.scalars(query.where(port_bindings.c.host == host, port_bindings.c.vif_type == BOUND))
 
 
+def among(tx: Transaction, host: str, ids: Iterable[str]) -> list[str]:
+    """Return those of these ports that a host is ready to carry though another one does, in order."""
+    found: list[str] = []
+    for some in standard.chunks(ids):
+        query = select(port_bindings.c.port_id)
+        found += tx.scalars(query.where(port_bindings.c.host == host, port_bindings.c.port_id.in_(some)))
+    return sorted(found)
+
+
 def network_on(tx: Transaction, network_id: str, host: str) -> bool:
     """Tell whether a host is ready to carry a port of a network."""
     return tx.exists(

@@ -62,6 +62,7 @@ class SimulatedMoves(Moves):
         with connection.makefile("rb") as file:
             machine = msgspec.json.decode(file.readline(), type=Machine)
         self._machines.change(machine.id, lambda _before: machine)
+        self._gate.tell(machine.id, "arrived")
         connection.sendall(ARRIVED)
 
     def send(self, server_id: str, manner: rpc.Manner, way: Way, attempt: Attempt) -> Done:
