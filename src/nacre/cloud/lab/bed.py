@@ -54,12 +54,14 @@ class Bed:
         host_broker_url: Callable[[str], str] | None = None,
         split: Sequence[Sequence[str]] = SPLIT,
         sections: Sections | None = None,
+        agent_sections: Sections | None = None,
     ) -> None:
         """Lay it out.
 
         host_broker_url   host → the URL with its own account; by default that of the control nodes
         split             the services of each process of a control node
         sections          further configuration of all control nodes
+        agent_sections    further configuration of all hosts
         """
         self.where, self.hosts = where, tuple(hosts)
         net = _free_net()
@@ -68,6 +70,7 @@ class Bed:
         self.ports = _free_ports((self.front, *self.control))
         self._realm, self._split = realm, [tuple(each) for each in split]
         self._broker_url = broker_url
+        self._agent_sections = agent_sections or {}
         self._host_broker_url = host_broker_url or (lambda host: broker_url)
         self.key = where / "cloud.key"
         self.config = where / "nacre.toml"
@@ -204,7 +207,8 @@ class Bed:
 
     def _lay_out_agents(self, host: str) -> None:
         config = self.where / f"{host}.toml"
-        sections = {
+        sections: Sections = {
+            **self._agent_sections,
             "cloud": {"name": self._sections["cloud"]["name"], "mode": "simulated", "host": host},
             "bus": {"url": self._host_broker_url(host), "realm": self._realm},
         }

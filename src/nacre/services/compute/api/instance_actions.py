@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.kernel.clock import isoformat_bare
 from nacre.kernel.http.pagination import next_links, page
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
@@ -11,7 +12,7 @@ from nacre.kernel.wire import SHOW, Resource, field
 from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import queries
-from nacre.services.compute.api.server_views import fine_moment, host_id
+from nacre.services.compute.api.server_views import host_id
 from nacre.services.compute.app import actions, servers
 from nacre.services.compute.db.actions import Event as EventRow
 from nacre.services.compute.db.servers import Server
@@ -25,9 +26,9 @@ class Action(Resource):
     request_id = field(SHOW)
     user_id = field(SHOW)
     project_id = field(SHOW)
-    start_time = field(SHOW, source="started_at", render=fine_moment)
+    start_time = field(SHOW, source="started_at", render=isoformat_bare)
     message = field(SHOW)
-    updated_at = field(SHOW, since="2.58", render=fine_moment)
+    updated_at = field(SHOW, since="2.58", render=isoformat_bare)
 
 
 routes = Routes("/v2.1/servers/{server_id}/os-instance-actions", resource=Action)
@@ -87,8 +88,8 @@ def _show(req: Request, server: Server, request_id: str) -> dict[str, Any]:
 def _event(req: Request, server: Server, event: EventRow, *, all_seen: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "event": event.event,
-        "start_time": fine_moment(event.started_at),
-        "finish_time": fine_moment(event.finished_at),
+        "start_time": isoformat_bare(event.started_at),
+        "finish_time": isoformat_bare(event.finished_at),
         "result": event.result,
     }
     if all_seen:

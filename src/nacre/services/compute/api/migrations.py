@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.kernel.clock import isoformat_bare
 from nacre.kernel.http.pagination import next_links, page
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
@@ -11,7 +12,6 @@ from nacre.kernel.wire import SHOW, Resource, field
 from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
 from nacre.services.compute.api import links, queries
-from nacre.services.compute.api.server_views import fine_moment
 from nacre.services.compute.app import migrations, moves
 from nacre.services.compute.db.migrations import Migration as Row
 from nacre.services.compute.db.migrations import Wanted
@@ -32,8 +32,8 @@ class Migration(Resource):
     dest_host = field(SHOW, source=lambda req, migration: None)
     old_instance_type_id = field(SHOW, source="old_flavor")
     new_instance_type_id = field(SHOW, source="new_flavor")
-    created_at = field(SHOW, render=fine_moment)
-    updated_at = field(SHOW, render=fine_moment)
+    created_at = field(SHOW, render=isoformat_bare)
+    updated_at = field(SHOW, render=isoformat_bare)
     migration_type = field(SHOW, source="type", since="2.23")
     user_id = field(SHOW, since="2.80")
     project_id = field(SHOW, since="2.80")

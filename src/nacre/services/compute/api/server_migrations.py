@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nacre.kernel.clock import isoformat_bare
 from nacre.kernel.http.request import Request
 from nacre.kernel.http.routing import Routes
 from nacre.kernel.wire import SHOW, Resource, field
 from nacre.kernel.wire import Any as Anything
 from nacre.services.compute import policy as rules
 from nacre.services.compute import versions
-from nacre.services.compute.api.server_views import fine_moment
 from nacre.services.compute.app import migrations, moves, servers
 from nacre.services.compute.db.migrations import Migration as Row
 from nacre.services.compute.db.servers import Server
@@ -43,8 +43,8 @@ class ServerMigration(Resource):
     disk_total_bytes = field(SHOW, source=_bytes("disk_total_bytes"))
     disk_processed_bytes = field(SHOW, source=_bytes("disk_processed_bytes"))
     disk_remaining_bytes = field(SHOW, source=_bytes("disk_remaining_bytes"))
-    created_at = field(SHOW, render=fine_moment)
-    updated_at = field(SHOW, render=fine_moment)
+    created_at = field(SHOW, render=isoformat_bare)
+    updated_at = field(SHOW, render=isoformat_bare)
     user_id = field(SHOW, since="2.80")
     project_id = field(SHOW, since="2.80")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
+from nacre.kernel.clock import isoformat, isoformat_bare
 from nacre.kernel.http.request import Request
 from nacre.kernel.wire import BRIEF, SHOW, Resource, field
 from nacre.services.compute import policy as rules
@@ -20,16 +20,6 @@ from nacre.services.compute.app import servers, states
 from nacre.services.compute.app.servers import Details
 from nacre.services.compute.db.nics import Nic
 from nacre.services.compute.db.servers import Server as Row
-
-
-def moment(at: datetime | None) -> str | None:
-    """Word a moment to the second, as created and updated are shown."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def fine_moment(at: datetime | None) -> str | None:
-    """Word a moment to the microsecond, without a zone, as launched_at is shown."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def host_id(project_id: str, host: str | None) -> str:
@@ -127,8 +117,8 @@ class Limited(Line):
     image = field(SHOW, source=_image)
     flavor_link = field(SHOW, wire="flavor", source=_flavor_link, until="2.46")
     flavor = field(SHOW, source=_flavor, since="2.47")
-    created = field(SHOW, source="server.created_at", render=moment)
-    updated = field(SHOW, source="server.updated_at", render=moment)
+    created = field(SHOW, source="server.created_at", render=isoformat)
+    updated = field(SHOW, source="server.updated_at", render=isoformat)
     addresses = field(SHOW, source=lambda req, thing: addresses(thing.nics, extended=False))
     access_ipv4 = field(SHOW, wire="accessIPv4", source="server.access_ipv4", render=lambda ip: ip or "")
     access_ipv6 = field(SHOW, wire="accessIPv6", source="server.access_ipv6", render=lambda ip: ip or "")
@@ -157,9 +147,11 @@ class Whole(Limited):
     key_name = field(SHOW, source="server.key_name")
     config_drive = field(SHOW, source="server.config_drive", render=lambda drive: "True" if drive else "")
     zone = field(SHOW, wire="OS-EXT-AZ:availability_zone", source=lambda req, thing: _zone(thing.server))
-    launched_at = field(SHOW, wire="OS-SRV-USG:launched_at", source="server.launched_at", render=fine_moment)
+    launched_at = field(
+        SHOW, wire="OS-SRV-USG:launched_at", source="server.launched_at", render=isoformat_bare
+    )
     terminated_at = field(
-        SHOW, wire="OS-SRV-USG:terminated_at", source="server.terminated_at", render=fine_moment
+        SHOW, wire="OS-SRV-USG:terminated_at", source="server.terminated_at", render=isoformat_bare
     )
     task_state = field(SHOW, wire="OS-EXT-STS:task_state", source="server.task_state")
     vm_state = field(SHOW, wire="OS-EXT-STS:vm_state", source="server.vm_state")
@@ -247,7 +239,7 @@ def _finish(req: Request, thing: Details, shown: dict[str, Any]) -> dict[str, An
     if status in states.SHOW_FAULT and thing.fault is not None:
         fault = {
             "code": thing.fault.code,
-            "created": moment(thing.fault.created_at),
+            "created": isoformat(thing.fault.created_at),
             "message": thing.fault.message,
         }
         if thing.fault.detail and req.ctx.is_admin:

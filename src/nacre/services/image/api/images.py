@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.kernel.clock import isoformat
 from nacre.kernel.http.request import Request, Response
 from nacre.kernel.http.routing import Routes
 from nacre.kernel.wire import CREATE, UUID, Bool, Each, Enum, Int, Nullable, Resource, Str, Unknown, field
@@ -69,8 +70,8 @@ def show_image(image: Image) -> dict[str, Any]:
         "os_hash_algo": image.os_hash_algo,
         "os_hash_value": image.os_hash_value,
         "tags": list(image.tags),
-        "created_at": f"{image.created_at:%Y-%m-%dT%H:%M:%SZ}",
-        "updated_at": f"{image.updated_at:%Y-%m-%dT%H:%M:%SZ}",
+        "created_at": isoformat(image.created_at),
+        "updated_at": isoformat(image.updated_at),
         **({"stores": STORE_IDS[0]} if image.location else {}),
         "self": path,
         "file": f"{path}/file",

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
-from nacre.kernel.db import Page, Transaction, conditions
+from nacre.kernel.db import Page, Transaction, among, conditions
 from nacre.kernel.db import page as kernel_page
 from nacre.services.image.db.tables import (
     MemberStatus,
@@ -168,30 +168,37 @@ def _listed(viewer: Viewer, wanted: Wanted) -> ColumnElement[bool]:
     return and_(unasked, or_(open_to_all, _owned(viewer), _shared(viewer, wanted.member_status)))
 
 
+_PROPERTIES = (
+    select(image_properties.c.image_id, image_properties.c.name, image_properties.c.value)
+    .where(among(image_properties.c.image_id))
+    .order_by(image_properties.c.name)
+)
+_TAGS = (
+    select(image_tags.c.image_id, image_tags.c.tag)
+    .where(among(image_tags.c.image_id))
+    .order_by(image_tags.c.tag)
+)
+
+
 def complete(tx: Transaction, found: list[Image]) -> list[Image]:
     """Return images with their properties and tags, which two queries fetch for all of them."""
     properties: dict[str, dict[str, str]] = defaultdict(dict)
     tags: dict[str, list[str]] = defaultdict(list)
     ids = [image.id for image in found]
     for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
-        table = image_properties
-        rows: Iterable[Any] = tx.execute(
-            select(table.c.image_id, table.c.name, table.c.value)
-            .where(table.c.image_id.in_(some))
-            .order_by(table.c.name)
-        )
+        some = {"ids": ids[start : start + BATCH]}
+        rows: Iterable[Any] = tx.execute(_PROPERTIES, some)
         for image_id, name, value in rows:
             properties[image_id][name] = value
-        labels: Iterable[Any] = tx.execute(
-            select(image_tags.c.image_id, image_tags.c.tag)
-            .where(image_tags.c.image_id.in_(some))
-            .order_by(image_tags.c.tag)
-        )
+        labels: Iterable[Any] = tx.execute(_TAGS, some)
         for image_id, tag in labels:
             tags[image_id].append(tag)
     return [
-        msgspec.structs.replace(image, properties=properties.get(image.id, {}), tags=tuple(tags[image.id]))
+        msgspec.structs.replace(
+            image, properties=properties.get(image.id, {}), tags=tuple(tags.get(image.id, ()))
+        )
+        if image.id in properties or image.id in tags
+        else image
         for image in found
     ]
 

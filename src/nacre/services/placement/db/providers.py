@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import literal, select
+from sqlalchemy import Column, Select, bindparam, select
 
-from nacre.kernel.db import Duplicate, Transaction
+from nacre.kernel.db import Big, Duplicate, Transaction, among
 from nacre.services.placement.db.tables import (
     allocations,
     inventories,
@@ -155,12 +155,16 @@ def advance(tx: Transaction, uuid: str, seen: int | None) -> int:
 # -- inventories -------------------------------------------------------------------------------
 
 
+_INVENTORIES = (
+    select(inventories).where(among(inventories.c.provider_uuid)).order_by(inventories.c.resource_class)
+)
+
+
 def inventories_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, dict[str, Inventory]]:
     """Return the inventories of providers: provider → class → inventory."""
     found: dict[str, dict[str, Inventory]] = {uuid: {} for uuid in uuids}
     for batch in _batches(found):
-        query = select(inventories).where(inventories.c.provider_uuid.in_(batch))
-        for inventory in tx.all(query.order_by(inventories.c.resource_class), Inventory):
+        for inventory in tx.all(_INVENTORIES, Inventory, {"ids": batch}):
             found[inventory.provider_uuid][inventory.resource_class] = inventory
     return found
 
@@ -189,19 +193,28 @@ def drop_inventories(tx: Transaction, uuid: str, classes: Iterable[str]) -> None
 
 def traits_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:
     """Return the traits of providers."""
-    return _names_of(tx, uuids, provider_traits, provider_traits.c.trait)
+    return _names_of(tx, uuids, _TRAITS)
 
 
 def aggregates_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:
     """Return the aggregates of providers."""
-    return _names_of(tx, uuids, provider_aggregates, provider_aggregates.c.aggregate_uuid)
+    return _names_of(tx, uuids, _AGGREGATES)
 
 
-def _names_of(tx: Transaction, uuids: Iterable[str], table: Any, name: Any) -> dict[str, list[str]]:
+def _named(name: Column[Any]) -> Select[Any]:
+    """Return the query for what some providers are marked with."""
+    provider_uuid = name.table.c.provider_uuid
+    return select(provider_uuid, name).where(among(provider_uuid)).order_by(name)
+
+
+_TRAITS = _named(provider_traits.c.trait)
+_AGGREGATES = _named(provider_aggregates.c.aggregate_uuid)
+
+
+def _names_of(tx: Transaction, uuids: Iterable[str], query: Select[Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {uuid: [] for uuid in uuids}
     for batch in _batches(found):
-        query = select(table.c.provider_uuid, name).where(table.c.provider_uuid.in_(batch)).order_by(name)
-        rows: Iterable[Any] = tx.execute(query)
+        rows: Iterable[Any] = tx.execute(query, {"ids": batch})
         for uuid, value in rows:
             found[uuid].append(value)
     return found
@@ -234,25 +247,35 @@ def in_aggregate(tx: Transaction, aggregates: Iterable[str]) -> set[str]:
     )
 
 
-def with_room(tx: Transaction, resource_class: str, amount: int) -> set[str]:
-    """Return the providers that could give this much of a class."""
-    table = inventories
-    query = select(table.c.provider_uuid).where(
-        table.c.resource_class == resource_class,
+def _with_room() -> Select[Any]:
+    table, amount = inventories, bindparam("amount", type_=Big)
+    return select(table.c.provider_uuid).where(
+        table.c.resource_class == bindparam("class_name"),
         table.c.min_unit <= amount,
         table.c.max_unit >= amount,
-        literal(amount) % table.c.step_size == 0,
+        amount % table.c.step_size == 0,
         table.c.used + amount <= (table.c.total - table.c.reserved) * table.c.allocation_ratio,
     )
-    return set(tx.scalars(query))
+
+
+_WITH_ROOM = _with_room()
+
+
+def with_room(tx: Transaction, resource_class: str, amount: int) -> set[str]:
+    """Return the providers that could give this much of a class."""
+    return set(tx.scalars(_WITH_ROOM, {"class_name": resource_class, "amount": amount}))
+
+
+_TREES = select(providers).where(
+    providers.c.root_uuid.in_(select(providers.c.root_uuid).where(among(providers.c.uuid)).distinct())
+)
 
 
 def trees(tx: Transaction, uuids: Iterable[str]) -> dict[str, Provider]:
     """Return all providers of the trees that the given ones belong to."""
     found: dict[str, Provider] = {}
     for batch in _batches(uuids):
-        roots = select(providers.c.root_uuid).where(providers.c.uuid.in_(batch)).distinct()
-        for provider in tx.all(select(providers).where(providers.c.root_uuid.in_(roots)), Provider):
+        for provider in tx.all(_TREES, Provider, {"ids": batch}):
             found[provider.uuid] = provider
     return found
 
