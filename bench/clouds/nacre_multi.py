@@ -47,7 +47,12 @@ class NacreMulti(Nacre):
             "sections": no_quotas(),
             "agent_sections": roomy_host(),
         }
-        command = [ROOT / ".venv" / "bin" / "python", ROOT / "bench" / "clouds" / "bed.py", json.dumps(order)]
+        command = [
+            ROOT / ".venv" / "bin" / "python",
+            "-P",
+            ROOT / "bench" / "clouds" / "bed.py",
+            json.dumps(order),
+        ]
         self._bed = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.start_services()
 

@@ -14,6 +14,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 MINE, THEIRS = "nacre", "openstack"
 TITLES = {"nacre": "nacre", "nacre-multi": "nacre, many processes", "openstack": "OpenStack"}
 MIB = 1 << 20
+ENOUGH_ROUNDS, QUIET = 5, 0.15
 
 
 def write(results: Results) -> None:
@@ -27,6 +28,7 @@ def _page(results: Results) -> Iterator[str]:
     clouds = [name for name in TITLES if any(name in phase for phase in phases.values())]
     yield "<!-- Made by bench/compare --write from measurements: measure again rather than edit. -->"
     yield from INTRODUCTION
+    yield ""
     yield f"Machine: {results['machine']}. Clients ran on the same cores."
     yield ""
     yield from _versions(phases, clouds)
@@ -66,7 +68,7 @@ INTRODUCTION = """\
 
 # Performance
 
-nacre beside the real OpenStack, measured on one machine in one run: [bench/compare](../bench/compare) drives the same
+nacre beside the real OpenStack, measured on one machine: [bench/compare](../bench/compare) drives the same
 client script against each cloud in turn. OpenStack is installed from PyPI and runs on MariaDB, RabbitMQ and memcached
 with two worker processes for each API, nova with its fake driver ([bench/peer](../bench/peer/__init__.py)); nacre is
 `./nacre up --simulated`, one process with SQLite. Neither moves packets or boots guests here: this is what the control
@@ -83,9 +85,20 @@ def _versions(phases: Results, clouds: list[str]) -> Iterator[str]:
         records = [phase[name] for phase in phases.values() if name in phase]
         moments = sorted(record["measured_at"] for record in records)
         rounds = min((record["figure"]["rounds"] for record in records if record["figure"]), default=0)
-        versions = "; ".join(sorted({record["version"] for record in records}))
+        last = max(records, key=lambda record: str(record["measured_at"]))
+        versions = f"{last['version']} at last"
         yield f"* {records[0]['title']}: {versions}; {rounds} rounds or more, {moments[0]} to {moments[-1]} UTC"
     yield ""
+    figures = [record["figure"] for phase in phases.values() for record in phase.values() if record["figure"]]
+    few = sum(figure["rounds"] < ENOUGH_ROUNDS for figure in figures)
+    noisy = sum(figure["others"]["median"] > QUIET for figure in figures)
+    if few or noisy:
+        yield (
+            f"**Preliminary.** Of {len(figures)} figures {few} have fewer than {ENOUGH_ROUNDS} rounds, and {noisy} were"
+            f" taken while others used more than {QUIET:.0%} of the machine: rates, latencies and even CPU are worse"
+            " then, for both."
+        )
+        yield ""
 
 
 def _goals(phases: Results) -> Iterator[str]:
