@@ -75,6 +75,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
         """
         runner.stop()
         begin()
+        begun = self._begun(runner)
         pending = list(self.strikes)
         stage = _Stage(runner, self, pending)
         for _ in range(ROUNDS):
@@ -85,7 +86,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
                 leases.release_leases_of_the_dead(runner.db, stage.owner, "")
                 stage = _Stage(runner, self, pending)
                 continue
-            job = self._latest(runner)
+            job = self._job(runner, begun)
             if job.state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
                 break
             meanwhile()
@@ -97,10 +98,17 @@ class Rehearsal(msgspec.Struct, frozen=True):
         assert not pending, f"never happened: {pending[0]}"
         return job
 
-    def _latest(self, runner: Runner) -> Job:
+    def _begun(self, runner: Runner) -> int:
+        """Return the job that was begun just now; others of its kind may follow from what it does."""
         found = runner.db.read(jobs.page, wanted={"kind": self.workflow.name})
         assert found, f"nobody started {self.workflow.name}"
-        return found[0]
+        return found[0].id
+
+    @staticmethod
+    def _job(runner: Runner, job_id: int) -> Job:
+        job = runner.db.read(jobs.get, job_id)
+        assert job is not None, f"job {job_id} is gone"
+        return job
 
 
 class _Stage(Runner):
