@@ -23,6 +23,7 @@ from nacre.kernel.testing.cloud import TestCloud, User
 pytest_plugins = ["nacre.kernel.testing.brokers", "nacre.kernel.testing.databases"]
 
 HERE = Path(__file__).parent
+LONGEST = ("simulated", "system", "cluster")
 GUEST_LANES = 2  # files that boot real guests share so many lanes, whatever the number of workers
 
 
@@ -33,6 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     xdist's own groups (`--dist loadgroup`) do nothing with pytest 9.2 (pytest-xdist's issue 1386).
     """
     from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False  # the files with the most tests are not the ones that take longest
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
@@ -49,6 +52,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, words in getattr(report, "user_properties", ()):
             if name == "told":
                 terminalreporter.write_line(f"{report.nodeid}: {words}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes minutes, or one worker would end with it while the others have nothing to do."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(HERE).parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 # -- clouds -----------------------------------------------------------------------------------------

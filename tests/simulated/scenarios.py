@@ -28,7 +28,7 @@ class Stage:
     def __init__(self, cloud, scenario, name):
         self.cloud, self.scenario, self.name = cloud, scenario, name
         self.server_id = self.image_id = self.port_id = None
-        self.is_to_be_gone, self.backup_id = False, None
+        self.is_to_be_gone, self.backup_id, self.began_on = False, None, None
 
     # --- what the user does ---
 
@@ -136,6 +136,17 @@ class Stage:
         except NotFound:
             return GONE
         return server["status"] if server["OS-EXT-STS:task_state"] is None else "busy"
+
+    def note_host(self):
+        """Remember where the server is."""
+        shown = self.cloud.admin.get("compute", f"/servers/{self.server_id}")["server"]
+        self.began_on = shown["OS-EXT-SRV-ATTR:host"]
+
+    def gave_up_moving(self):
+        """Tell whether the cloud says that the server's last move came to nothing."""
+        query = {"version": MICROVERSION, "instance_uuid": self.server_id}
+        moves = self.cloud.admin.get("compute", "/os-migrations", **query)["migrations"]
+        return bool(moves) and moves[0]["status"] == "error"
 
     def look(self, census):
         """Return all by which one can tell whether anything came of an action."""
@@ -338,15 +349,22 @@ def import_and_delete(stage):
 # --- from host to host ------------------------------------------------------------------------------
 
 
+def somewhere(stage):
+    """A server of which is known where it is."""
+    server()(stage)
+    stage.note_host()
+
+
 def on_failed_host(stage):
     """A server on the host that is to be thought down."""
     server()(stage)
     stage.move_live(host=FAILED_HOST, force=True)
     stage.wait("ACTIVE")
+    stage.note_host()
 
 
 def moved(stage):
-    server()(stage)
+    somewhere(stage)
     stage.move(migrate=None)
     stage.wait("VERIFY_RESIZE")
 
@@ -361,22 +379,46 @@ def then_delete(act):
     return both
 
 
-def rests_as(*statuses):
-    """The server ends with any of these: a host that died in the middle of sending it sends it no more."""
+def stays(status="ACTIVE"):
+    """The server ends where it was."""
 
     def look(stage, census):
-        seen, count, server = stage.found(census)
-        if seen in statuses and count == 1:
-            return None
-        return f"{seen} with {count} port(s) instead of {' or '.join(statuses)} with 1{_why(server)}"
+        _, _, server = stage.found(census)
+        if server and server["OS-EXT-SRV-ATTR:host"] != stage.began_on:
+            return f"on {server['OS-EXT-SRV-ATTR:host']} instead of {stage.began_on}{_why(server)}"
+        return rests(status)(stage, census)
 
     return look
 
 
-def is_gone_or(*statuses):
+def has_moved(status="ACTIVE"):
+    """The server ends on another host."""
+
+    def look(stage, census):
+        _, _, server = stage.found(census)
+        if server and server["OS-EXT-SRV-ATTR:host"] == stage.began_on:
+            return f"still {server['status']} on {stage.began_on}{_why(server)}"
+        return rests(status)(stage, census)
+
+    return look
+
+
+def has_moved_or_gave_up(status="ACTIVE"):
+    """The same; but a host that died in the middle of sending it sends it no more, and the cloud says so."""
+
+    def look(stage, census):
+        trouble = has_moved(status)(stage, census)
+        if trouble and stage.gave_up_moving():
+            return stays()(stage, census)
+        return trouble
+
+    return look
+
+
+def is_gone_or(otherwise):
     def look(stage, census):
         gone = rests(GONE, 0)(stage, census)
-        return gone and (gone if stage.is_to_be_gone else rests_as(*statuses)(stage, census))
+        return gone and (gone if stage.is_to_be_gone else otherwise(stage, census))
 
     return look
 
@@ -385,25 +427,26 @@ def _evacuate(stage):
     stage.move(evacuate={})
 
 
-LIVE = Scenario("live", server(), Stage.move_live, rests("ACTIVE"))
-LANDED = Scenario("live and landed", server(), Stage.move_live, rests("ACTIVE"))
-COLD = Scenario("cold", server(), lambda stage: stage.move(migrate=None), rests_as("VERIFY_RESIZE", "ACTIVE"))
-EVACUATION = Scenario("evacuation", on_failed_host, _evacuate, rests("ACTIVE"))
+LIVE = Scenario("live", somewhere, Stage.move_live, has_moved_or_gave_up())
+LANDED = Scenario("live and landed", somewhere, Stage.move_live, has_moved())
+COLD = Scenario(
+    "cold", somewhere, lambda stage: stage.move(migrate=None), has_moved_or_gave_up("VERIFY_RESIZE")
+)
+EVACUATION = Scenario("evacuation", on_failed_host, _evacuate, has_moved())
 MOVES = (
     LIVE,
-    refused(LIVE, "server_live_migrate.transfer", rests("ACTIVE")),
-    refused(LANDED, "server_live_migrate.adopt", rests("ACTIVE")),
-    Scenario("live called off", server(), then_delete(Stage.move_live), is_gone_or("ACTIVE")),
+    refused(LIVE, "server_live_migrate.transfer", stays()),
+    refused(LANDED, "server_live_migrate.adopt", has_moved_or_gave_up()),
+    Scenario("live called off", somewhere, then_delete(Stage.move_live), is_gone_or(LIVE.comes_true)),
     COLD,
-    refused(COLD, "server_migrate.finish", rests("ACTIVE")),
-    Scenario(
-        "cold called off", server(), then_delete(COLD.act), is_gone_or("ACTIVE", "VERIFY_RESIZE"),
-    ),
-    Scenario("confirm a move", moved, lambda stage: stage.do(confirmResize=None), rests("ACTIVE")),
-    Scenario("revert a move", moved, lambda stage: stage.do(revertResize=None), rests("ACTIVE")),
+    refused(COLD, "server_migrate.finish", stays()),
+    Scenario("cold called off", somewhere, then_delete(COLD.act), is_gone_or(COLD.comes_true)),
+    Scenario("confirm a move", moved, lambda stage: stage.do(confirmResize=None), has_moved()),
+    Scenario("revert a move", moved, lambda stage: stage.do(revertResize=None), stays()),
+    Scenario("delete between hosts", moved, Stage.delete, rests(GONE, 0)),
     EVACUATION,
-    refused(EVACUATION, "server_evacuate.boot", rests("ERROR")),
-    Scenario("evacuation called off", on_failed_host, then_delete(_evacuate), is_gone_or("ACTIVE")),
+    refused(EVACUATION, "server_evacuate.boot", stays("ERROR")),
+    Scenario("evacuation called off", on_failed_host, then_delete(_evacuate), is_gone_or(has_moved())),
 )  # fmt: skip
 
 

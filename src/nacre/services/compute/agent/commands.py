@@ -253,12 +253,15 @@ class Commands:
             result=result,
         )
 
-        def note(record: Record | None) -> Record | None:
-            return None if record is None else VERBS[pending.verb].note(record, pending, outcome)
+        record: Record | None = None
 
-        record = self._records.change(server_id, note)
-        if pending.verb == rpc.REMOVE_SERVER.name and fault is None:
-            self._records.change(server_id, lambda now: now if now is None or now.pending else None)
+        def note(before: Record | None) -> Record | None:
+            nonlocal record
+            record = None if before is None else VERBS[pending.verb].note(before, pending, outcome)
+            removed = pending.verb == rpc.REMOVE_SERVER.name and fault is None
+            return None if record is None or (removed and not record.pending) else record
+
+        self._records.change(server_id, note)
         status = self._watch.end(server_id, record)
         with self._lock:
             futures = list(self._waiting.get(pending.command_id, ()))

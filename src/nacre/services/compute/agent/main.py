@@ -266,17 +266,23 @@ class ComputeAgent:
         return lambda message: self._commands.accept(method, message)
 
     def _awaiting(self, method: Method[Any, Any]) -> Callable[[Any], rpc.ServerStatus]:
-        wait = self._options.short_command_seconds
-        return lambda message: self._commands.accept_and_wait(method, message, wait)
+        def ask(message: Any) -> rpc.ServerStatus:
+            self._expect_ready()  # or a command that has ended would be answered for a server not yet looked at
+            return self._commands.accept_and_wait(method, message, self._options.short_command_seconds)
+
+        return ask
 
     def _asking(self, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def ask(message: Any) -> Any:
-            if not self.ready.is_set():  # an empty answer would mean that no server is here
-                raise Unavailable(f"Host {self.host} is starting.")
+            self._expect_ready()  # an empty answer would mean that no server is here
             with blocking():
                 return answer(message)
 
         return ask
+
+    def _expect_ready(self) -> None:
+        if not self.ready.is_set():
+            raise Unavailable(f"Host {self.host} is starting.")
 
     def _set_password(self, message: rpc.SetPassword) -> rpc.Nothing:
         self._commands.run_once(
