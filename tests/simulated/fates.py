@@ -115,7 +115,7 @@ class Fates:
         process.bus.cast = functools.partial(self._cast, process.bus.cast)
         for agent in cloud.agents:
             for verb in DRIVER_CALLS:
-                for part in (agent.driver, getattr(agent.driver, "moves", None)):
+                for part in (agent.driver, vars(agent.driver).get("moves")):
                     if hasattr(part, verb):
                         setattr(part, verb, functools.partial(self._drive, verb, getattr(part, verb)))
 

@@ -166,7 +166,7 @@ def test_who_was_given_up_and_comes_back_leaves_no_trace(cloud, member):
     late = uploads.begin(ctx, ctx.db.read(rows.get, image["id"], SYSTEM), None)
     late.write(b"late")
     cloud.clock.turn(minutes=5)
-    assert sweep(ctx).healed >= 1
+    sweep(ctx)  # unless the service's own sweep was there first
     assert member.show(image)["status"] == "queued"
     assert member.upload(image, DATA).status == 204
     late.beat()
