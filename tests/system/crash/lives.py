@@ -96,7 +96,8 @@ class Lives:
         said = {}
         for space in spaces:
             if space == name or space.startswith(f"{name}-"):
-                for command in ("ip -d link", "ip neigh", "nft list ruleset"):
+                # What the kernel has learned of its neighbours it forgets by itself.
+                for command in ("ip -d link", "ip neigh show nud permanent", "nft list ruleset"):
                     said[f"{command} in {space}"] = _output("ip", "netns", "exec", space, *command.split())
         for process in Path("/proc").glob("[0-9]*"):
             said[f"process {process.name}"] = _command_line(process)
