@@ -47,12 +47,28 @@ def test_orphans_are_reaped_and_the_exit_code_is_nacres() -> None:
     assert subprocess.run(as_first_process(WITH_AN_ORPHAN), check=False, timeout=60).returncode == 7
 
 
-def test_a_signal_reaches_nacre() -> None:
-    with subprocess.Popen(as_first_process(WAITING), stdout=subprocess.PIPE, text=True) as outside:
-        assert outside.stdout is not None
-        assert outside.stdout.readline() == "ready\n"
-        os.kill(_first_process_of(outside.pid), signal.SIGTERM)
-        assert outside.wait(60) == 9
+#: The parent of the child that says it is ready may not have run a line since it forked: it is made slow here.
+WITH_A_SLOW_PARENT = """
+import os, time
+fork = os.fork
+def slow():
+    if child := fork():
+        time.sleep(0.5)
+    return child
+os.fork = slow
+"""
+
+
+@pytest.mark.parametrize("program", [WAITING, WITH_A_SLOW_PARENT + WAITING], ids=["at ease", "right after the fork"])
+def test_a_signal_reaches_nacre(program: str) -> None:
+    with subprocess.Popen(as_first_process(program), stdout=subprocess.PIPE, text=True) as outside:
+        try:
+            assert outside.stdout is not None
+            assert outside.stdout.readline() == "ready\n"
+            os.kill(_first_process_of(outside.pid), signal.SIGTERM)
+            assert outside.wait(60) == 9
+        finally:
+            outside.kill()
 
 
 def test_elsewhere_nothing_happens() -> None:

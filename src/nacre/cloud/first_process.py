@@ -18,8 +18,11 @@ def step_aside() -> None:
     """Return at once, unless this is process 1: then return in a child; the parent ends as the child does."""
     if os.getpid() != 1:
         return
+    # The kernel drops what process 1 has no handler for; held back, a signal waits until there is one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         return
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
@@ -27,6 +30,7 @@ def step_aside() -> None:
 
     for number in PASSED_ON:
         signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     sys.exit(_reap_until(child))
 
 
