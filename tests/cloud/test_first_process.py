@@ -59,7 +59,9 @@ os.fork = slow
 """
 
 
-@pytest.mark.parametrize("program", [WAITING, WITH_A_SLOW_PARENT + WAITING], ids=["at ease", "right after the fork"])
+@pytest.mark.parametrize(
+    "program", [WAITING, WITH_A_SLOW_PARENT + WAITING], ids=["at ease", "right after the fork"]
+)
 def test_a_signal_reaches_nacre(program: str) -> None:
     with subprocess.Popen(as_first_process(program), stdout=subprocess.PIPE, text=True) as outside:
         try:

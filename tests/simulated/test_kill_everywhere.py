@@ -37,11 +37,6 @@ def clouds(tmp_path_factory):
         yield another
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known: of some 600 deaths one may leave a machine on a host that an evacuation was called off from, "
-    "when the server was deleted before that host came back",
-)
 def test_a_death_at_every_point(clouds, record_property):
     cloud = clouds()
     stories = rehearse(cloud)

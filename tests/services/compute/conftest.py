@@ -114,12 +114,45 @@ class InProcess:
             raise errors.BadReference(f"refused: {answer}")
 
 
+class Link:
+    """A host's way to the bus, which may be cut while the host goes on."""
+
+    def __init__(self, bus):
+        self.bus, self.whole = bus, True
+        self.topic = self.handlers = self.subscription = None
+
+    def cast(self, topic, method, message):
+        if self.whole:
+            self.bus.cast(topic, method, message)
+
+    def call(self, topic, method, message, deadline_seconds=30):
+        if not self.whole:
+            raise errors.Unavailable("cut off")
+        return self.bus.call(topic, method, message, deadline_seconds)
+
+    def serve(self, topic, handlers):
+        self.topic, self.handlers = topic, handlers
+        self.mend()
+        return self
+
+    def cut(self):
+        self.whole = False
+        self.subscription.close()
+
+    def mend(self):
+        self.whole = True
+        self.subscription = self.bus.serve(self.topic, self.handlers)
+
+    def close(self, timeout_seconds=10.0):
+        self.subscription.close(timeout_seconds)
+
+
 class ComputeCloud(TestCloud):
     """A cloud whose hosts are simulated, and short words for what tests do with it."""
 
     def __init__(self, tmp_path, config=None):
         self.directory = tmp_path
-        self.agents, self.drivers, self.network_agents = {}, {}, {}
+        self.agents, self.drivers, self.network_agents, self.links = {}, {}, {}, {}
         super().__init__(
             [IDENTITY, PLACEMENT, IMAGE, NETWORK, COMPUTE],
             tmp_path,
@@ -133,9 +166,10 @@ class ComputeCloud(TestCloud):
         driver = SimulatedDriver(
             self.directory / name / "driver", SimulatedOptions(**options), clock=self.clock
         )
+        self.links[name] = Link(self.process.bus)
         agent = ComputeAgent(
             name,
-            self.process.bus,
+            self.links[name],
             driver,
             self.directory / name / "agent",
             transfers=InProcess(self),

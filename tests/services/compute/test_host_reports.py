@@ -2,7 +2,9 @@
 
 from tests.services.compute.conftest import eventually
 
-from nacre.services.compute.tasks import server_sync
+from nacre.services.compute.agent.drivers.simulated.options import Failure
+from nacre.services.compute.db import leftovers
+from nacre.services.compute.tasks import leftover_sync, server_sync
 
 
 def sync(cloud):
@@ -52,6 +54,61 @@ def test_deleting_on_a_host_that_is_down_and_comes_back(stocked, member):
     driver = stocked.add_host("host-1")
     sync(stocked)
     eventually(lambda: driver.inspect() == {}, "removal of what was left over")
+
+
+def test_deleting_on_a_host_that_is_cut_off_and_has_nothing_new_to_tell_when_it_is_back(stocked, member):
+    server_id = member.create()
+    link, driver, before = stocked.links["host-1"], stocked.drivers["host-1"], owed(stocked)
+    link.cut()
+    stocked.clock.turn(seconds=300)
+    member.delete(f"/servers/{server_id}")
+    member.await_gone(server_id)
+    assert before == []
+    assert [each.server_id for each in owed(stocked)] == [server_id]
+    leftover_sync.run(stocked.compute.background_context())
+    assert server_id in driver.inspect()
+    link.mend()
+    stocked.report()
+    eventually(lambda: driver.inspect() == {}, "removal of what was left over")
+    eventually(lambda: leftover_sync.run(stocked.compute.background_context()) and owed(stocked) == [])
+
+
+def test_a_server_that_came_back_to_its_host_is_no_leftover(stocked, member):
+    server_id = member.create()
+    stocked.compute.db.run(leftovers.note, "host-1", server_id)
+    report = leftover_sync.run(stocked.compute.background_context())
+    assert (report.found, report.healed, owed(stocked)) == (1, 1, [])
+    assert server_id in stocked.drivers["host-1"].inspect()
+
+
+def test_a_host_that_refuses_to_remove_a_leftover_is_asked_again(stocked, member):
+    server_id = member.create()
+    link, driver = stocked.links["host-1"], stocked.drivers["host-1"]
+    link.cut()
+    stocked.clock.turn(seconds=300)
+    member.delete(f"/servers/{server_id}")
+    member.await_gone(server_id)
+    driver.fail(Failure(verb="remove", times=1))
+    link.mend()
+    stocked.report()
+    eventually(lambda: refused(stocked), "a refusal")
+    eventually(lambda: leftover_sync.run(stocked.compute.background_context()) and owed(stocked) == [])
+    assert driver.inspect() == {}
+
+
+def test_a_host_that_is_forgotten_owes_nothing(stocked):
+    stocked.compute.db.run(leftovers.note, "host-9", "a-server")
+    leftover_sync.run(stocked.compute.background_context())
+    assert stocked.compute.db.read(leftovers.hosts) == []
+
+
+def owed(cloud):
+    return cloud.compute.db.read(leftovers.of_host, "host-1", 10)
+
+
+def refused(cloud):
+    leftover_sync.run(cloud.compute.background_context())
+    return any(each.refusals for each in owed(cloud))
 
 
 def test_placement_learns_what_a_host_has(stocked, admin):

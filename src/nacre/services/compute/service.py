@@ -70,6 +70,7 @@ from nacre.services.compute.tasks import (
 )
 from nacre.services.compute.tasks.evacuation_sync import EVACUATION_SYNC
 from nacre.services.compute.tasks.host_inventory import HOST_INVENTORY
+from nacre.services.compute.tasks.leftover_sync import LEFTOVER_SYNC
 from nacre.services.compute.tasks.server_reclaim import SERVER_RECLAIM
 from nacre.services.compute.tasks.server_sync import SERVER_SYNC
 from nacre.services.compute.versions import VERSIONS
@@ -169,6 +170,7 @@ MANIFEST = Manifest(
         SERVER_SYNC,
         SERVER_RECLAIM,
         EVACUATION_SYNC,
+        LEFTOVER_SYNC,
         *(sweep.reconciler() for sweep in drift.SWEEPS),
     ),
     rpc=host_reports.handlers,

@@ -10,13 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from nacre.kernel import errors
+from nacre.kernel import errors, tasks
 from nacre.kernel.bus import Method
 from nacre.kernel.context import Context
+from nacre.kernel.db import Transaction
 from nacre.kernel.tasks import Wait
 from nacre.services.compute import rpc
 from nacre.services.compute.app import states
-from nacre.services.compute.db import host_messages, hosts
+from nacre.services.compute.app.services import LEFTOVER_SYNC
+from nacre.services.compute.db import host_messages, hosts, leftovers
 from nacre.services.compute.db.host_messages import HostMessage
 from nacre.services.compute.db.servers import Server
 from nacre.services.compute.errors import HostRefused
@@ -86,18 +88,25 @@ def _refuse(host: str, outcome: rpc.Outcome) -> None:
 def remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
     """Have a host remove whatever it has of a server; return the wait, or None when that is over.
 
-    A host that is down is not waited for: once it is back, the server is found there and removed.
-    Raises HostRefused when the host could not remove it.
+    A host that is down is not waited for: it is written down what it owes, for when it is back
+    (tasks/leftover_sync).  Raises HostRefused when the host could not remove it.
     """
     try:
-        return _remove(ctx, host, server_id, command_id)
+        return remove_now(ctx, host, server_id, command_id)
     except errors.Unavailable:
         if is_up(ctx, host):
             raise
-        return None
+
+    def owe(tx: Transaction) -> None:
+        leftovers.note(tx, host, server_id)
+        tasks.wake(tx, kind=LEFTOVER_SYNC)  # it may be back since we asked
+
+    ctx.db.run(owe)
+    return None
 
 
-def _remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
+def remove_now(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | None:
+    """The same for a host that is up; raises Unavailable where it is not."""
     # A host forgets a server that it has removed, and would do the command again: so look first.
     message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
     (status,) = ctx.bus.call(rpc.host_topic(host), INSPECT, rpc.Inspect(server_ids=(server_id,))).servers

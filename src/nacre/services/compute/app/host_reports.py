@@ -178,7 +178,7 @@ def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
         before = hosts.find(tx, status.host)
         host = hosts.record_status(tx, status)
         if before is not None and _is_back(before, host, ctx.config.host_down_seconds):
-            tasks.wake(tx, kind=services.EVACUATION_SYNC)
+            services.wake_for_return(tx)
         if inventory.wanted(ctx.config, host) != host.inventory:
             tasks.wake(tx, kind=inventory.RECONCILER)
 

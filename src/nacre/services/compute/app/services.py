@@ -25,7 +25,7 @@ from nacre.services.placement import client as placement
 
 COMPUTE, SCHEDULER, CONDUCTOR = "nova-compute", "nova-scheduler", "nova-conductor"
 INTERNAL_ZONE = "internal"
-EVACUATION_SYNC = "evacuation_sync"
+EVACUATION_SYNC, LEFTOVER_SYNC = "evacuation_sync", "leftover_sync"
 NOTED, NOTE_EVERY_SECONDS = "control_process_noted", 20.0
 
 
@@ -50,6 +50,12 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def state(self) -> str:
         return "up" if self.up else "down"
+
+
+def wake_for_return(tx: Transaction) -> None:
+    """Have a host that is back, or may be, remove what it has yet and should not."""
+    tasks.wake(tx, kind=EVACUATION_SYNC)
+    tasks.wake(tx, kind=LEFTOVER_SYNC)
 
 
 def note_here(ctx: Context) -> None:
@@ -145,7 +151,7 @@ def update(
     if not ctx.db.run(hosts.update, service.host, **changes):
         raise ServiceNotFound(service.id)
     if forced_down is False:
-        tasks.wake(ctx, kind=EVACUATION_SYNC)  # it may have servers yet that others have now
+        ctx.db.run(wake_for_return)
     return get(ctx, service.id)
 
 

@@ -32,8 +32,12 @@ class Host(msgspec.Struct, frozen=True):
     number: int = 0
 
     def is_up(self, now: datetime, down_after_seconds: float) -> bool:
-        """Tell whether its agent can be expected to answer."""
-        return not self.forced_down and (now - self.reported_at).total_seconds() <= down_after_seconds
+        """Tell whether its agent can be expected to answer, and nobody says that it has failed."""
+        return not self.forced_down and self.is_heard(now, down_after_seconds)
+
+    def is_heard(self, now: datetime, down_after_seconds: float) -> bool:
+        """Tell whether its agent has reported lately, whatever people say of it."""
+        return (now - self.reported_at).total_seconds() <= down_after_seconds
 
 
 class Aggregate(msgspec.Struct, frozen=True):

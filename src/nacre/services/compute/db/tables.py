@@ -425,7 +425,19 @@ console_tokens = Table(
     column("created_at", UtcDateTime),
 )
 
+leftovers = Table(
+    "leftovers",
+    metadata,
+    column("id", Serial, key=True),
+    column("host", Name),
+    column("server_id", Id),
+    column("refusals", Integer),
+    column("created_at", UtcDateTime),
+    Index("leftovers_by_host", "host", "refusals", "id"),
+)
+"""What hosts that were down may still have of servers that are gone from them, to be removed when they are back."""
+
 drift.tables(metadata)
 SCHEMA = Schema(
-    metadata, revision="0004", migrations=Path(__file__).parent / "migrations", loose=("servers.flavor_id",)
+    metadata, revision="0005", migrations=Path(__file__).parent / "migrations", loose=("servers.flavor_id",)
 )

@@ -1,8 +1,7 @@
 """Remove a server from the world: from its host, from the network, from placement, and last from the lists.
 
 Whatever else was being done with it has been called off and undone before this begins.  A host that is
-down keeps nobody from deleting: when it is back, the sync finds a server there that should not be, and
-removes it.
+down keeps nobody from deleting: when it is back, it is told to remove what it has (tasks/leftover_sync).
 """
 
 from __future__ import annotations
