@@ -28,18 +28,6 @@ def private_directory(user: str) -> Iterator[tuple[Path, str | None]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@contextmanager
-def running(
-    command: Sequence[str], directory: Path, user: str | None, env: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a daemon in its directory, with its output in the file `log` there."""
-    process = start(command, directory, user, env)
-    try:
-        yield process
-    finally:
-        end(process)
-
-
 def start(
     command: Sequence[str], directory: Path, user: str | None, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:

@@ -3,7 +3,8 @@
 A test that takes the fixture `database_url` runs once for each engine, each time with an empty
 database of its own; `sqlite_url` gives SQLite alone, which is enough for most.  The servers are
 Debian's, started when the first test asks for them, without network ports (they listen on sockets
-in their directories), without durability, and stopped at the end of the session.
+in their directories), and stopped at the end of the session.  What they committed outlives `kill` and
+`start`, but not the machine: nothing waits for the disk.
 
     def test_servers_are_paged(database_url):
         db = Database(database_url, synchronous="OFF")
@@ -14,17 +15,19 @@ in their directories), without durability, and stopped at the end of the session
 
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from nacre.kernel.testing.daemons import private_directory, running
+from nacre.kernel.testing import daemons
+from nacre.kernel.testing.daemons import private_directory
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 START_SECONDS = 60
@@ -33,10 +36,41 @@ START_SECONDS = 60
 class Server:
     """A database server that runs for the tests."""
 
-    def __init__(self, admin_url: str, url: str) -> None:
+    def __init__(
+        self, admin_url: str, url: str, command: Sequence[str], directory: Path, user: str | None
+    ) -> None:
         self._url = url
+        self._command, self._directory, self._user = command, directory, user
+        self._process: subprocess.Popen[bytes] | None = None
         self._engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
         self._numbers = count(1)
+
+    @property
+    def pids(self) -> list[int]:
+        """The numbers of its processes, the first of them first."""
+        if self._process is None:
+            return []
+        first = self._process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def start(self) -> None:
+        """Start, or start again with what was committed; returns when it answers."""
+        self._process = daemons.start(self._command, self._directory, self._user)
+        self.wait()
+
+    def kill(self) -> None:
+        """End it as a power cut would, with all its processes."""
+        if self._process is None:
+            return
+        children = self.pids[1:]
+        daemons.end(self._process)
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while any(map(_lives, children)):  # who starts it again is refused as long as one is left
+            time.sleep(0.01)
+        self._process = None
 
     def new_database(self) -> str:
         """Create an empty database and return its URL."""
@@ -55,19 +89,27 @@ class Server:
 
     def wait(self) -> None:
         """Return when the server answers."""
+        self._engine.dispose()  # those of an earlier life
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 self._engine.connect().close()
             except Exception:  # noqa: BLE001 - each driver has its own way to say "not yet"
-                if time.monotonic() > deadline:
-                    raise
+                if time.monotonic() > deadline or self._has_ended():
+                    raise RuntimeError(
+                        (self._directory / "log").read_text(errors="replace")[-3000:]
+                    ) from None
                 time.sleep(0.05)
             else:
                 return
 
     def close(self) -> None:
+        """End it."""
         self._engine.dispose()
+        self.kill()
+
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
 
 @contextmanager
@@ -93,12 +135,12 @@ def postgresql_server() -> Iterator[Server]:
         # C.UTF-8 would sort as we want by itself; take a locale that does not, where there is one.
         initdb += ["--no-sync", "--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=directory)
-        settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300"]
+        settings = ["fsync=off", "full_page_writes=off", "max_connections=300"]
         command = [str(programs / "postgres"), "-D", data, "-k", str(directory), "-h", ""]
         for setting in settings:
             command += ["-c", setting]
         url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
-        with running(command, directory, user), _answering(url.format(name="postgres"), url) as server:
+        with _running(Server(url.format(name="postgres"), url, command, directory, user)) as server:
             yield server
 
 
@@ -122,20 +164,27 @@ def mariadb_server() -> Iterator[Server]:
             raise RuntimeError(f"MariaDB cannot be set up: {installed.stdout} {installed.stderr}")
         socket = directory / "socket"
         command = [program, *where, "--skip-networking", f"--socket={socket}", "--skip-log-bin"]
-        command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
+        command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"]
         url = f"mariadb+pymysql://root@localhost/{{name}}?unix_socket={socket}"
-        with running(command, directory, user), _answering(url.format(name=""), url) as server:
+        with _running(Server(url.format(name=""), url, command, directory, user)) as server:
             yield server
 
 
 @contextmanager
-def _answering(admin_url: str, url: str) -> Iterator[Server]:
-    server = Server(admin_url, url)
+def _running(server: Server) -> Iterator[Server]:
     try:
-        server.wait()
+        server.start()
         yield server
     finally:
         server.close()
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.fixture(scope="session")
