@@ -29,6 +29,35 @@ def test_a_revocation_is_noticed_elsewhere_within_the_refresh_time(clouds, membe
     assert elsewhere.get("identity", "/v3/auth/catalog").status == 401
 
 
+def log_in(cloud, member, project, **identity):
+    body = {"auth": {"identity": identity, "scope": {"project": {"id": project["id"]}}}}
+    return cloud.anonymous.post("identity", "/v3/auth/tokens", body).status
+
+
+@pytest.mark.parametrize("gone", ["role", "project", "tokens"])
+def test_nobody_gets_a_token_for_what_was_taken_away_elsewhere_a_moment_ago(
+    clouds, admin, member, project, gone
+):
+    here, elsewhere = clouds
+    proof = {"user": {"id": member.user_id, "password": "a user's password"}}
+    by_password = {"methods": ["password"], "password": proof}
+    by_token = {"methods": ["token"], "token": {"id": member.token}}
+    assert log_in(elsewhere, member, project, **by_password) == 201
+    assert log_in(elsewhere, member, project, **by_token) == 201
+    projects = f"/v3/projects/{project['id']}"
+    match gone:
+        case "role":
+            for role in admin.get("identity", f"{projects}/users/{member.user_id}/roles").json["roles"]:
+                admin.delete("identity", f"{projects}/users/{member.user_id}/roles/{role['id']}")
+        case "project":
+            admin.patch("identity", projects, {"project": {"enabled": False}})
+        case "tokens":  # all that were issued until now
+            for enabled in (False, True):
+                admin.patch("identity", f"/v3/users/{member.user_id}", {"user": {"enabled": enabled}})
+    assert log_in(elsewhere, member, project, **by_token) in (401, 404)
+    assert log_in(elsewhere, member, project, **by_password) == (201 if gone == "tokens" else 401)
+
+
 def test_a_second_start_makes_nothing_twice(clouds):
     count = select(func.count()).select_from(users)
     assert clouds[0].process.services["identity"].db.read(lambda tx: tx.scalar(count)) >= 2

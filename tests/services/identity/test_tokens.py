@@ -219,6 +219,41 @@ def test_a_token_is_void_as_soon_as_what_it_stands_on_is_gone(root, member, proj
     assert not works(member)
 
 
+@pytest.mark.parametrize(
+    "what", ["user disabled", "user deleted", "project disabled", "project deleted", "role taken"]
+)
+def test_nobody_gets_another_token_when_what_the_last_one_stood_on_is_gone(
+    cloud, root, member, project, role_ids, what
+):
+    scope, proof = {"project": {"id": project["id"]}}, password(member.user_id)
+    unscoped = auth(cloud, ["password"], "unscoped", password=proof).headers["x-subject-token"]
+    for _ in range(2):
+        assert auth(cloud, ["password"], scope, password=proof).status == 201
+        assert with_token(cloud, unscoped, scope).status == 201
+    end_by(what, root, member, project, role_ids)
+    assert auth(cloud, ["password"], scope, password=proof).status == 401
+    assert with_token(cloud, unscoped, scope).status == (404 if what.startswith("user") else 401)
+
+
+def test_the_next_token_has_the_roles_and_the_names_of_its_own_time(cloud, root, member, project, role_ids):
+    scope, proof = {"project": {"id": project["id"]}}, password(member.user_id)
+
+    def next_token():
+        token = auth(cloud, ["password"], scope, password=proof).json["token"]
+        return {role["name"] for role in token["roles"]}, token["user"]["name"], len(token["catalog"])
+
+    roles, name, services = next_token()
+    assert "manager" not in roles
+    root.put(f"/projects/{project['id']}/users/{member.user_id}/roles/{role_ids['manager']}")
+    assert next_token()[0] > roles
+    root.delete(f"/projects/{project['id']}/users/{member.user_id}/roles/{role_ids['manager']}")
+    root.patch(f"/users/{member.user_id}", {"user": {"name": f"{name}-renamed"}})
+    service = root.make("services", "service", type=f"kind-{next(numbers)}", name="new")
+    assert next_token() == (roles, f"{name}-renamed", services + 1)
+    root.delete(f"/services/{service['id']}")
+    assert next_token() == (roles, f"{name}-renamed", services)
+
+
 def test_a_disabled_domain_ends_the_tokens_of_its_users_and_for_its_projects(root, make_user, make_project):
     domain = root.make("domains", "domain", name=f"dom-{next(numbers)}")
     inside = make_user("member", domain_id=domain["id"])

@@ -38,6 +38,10 @@ def _not_of_type(value: object, kind: str) -> CheckFailed:
     return CheckFailed(f"{value!r} is not of type '{kind}'", value=value)
 
 
+#: What no database keeps: the character zero, and the halves of characters that JSON can spell one by one.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
 class Any:
     """Whatever JSON can say."""
 
@@ -74,7 +78,7 @@ class Str:
             raise CheckFailed(f"{value!r} is too long", value=value)
         if self.pattern and not self.pattern.fullmatch(value):
             raise CheckFailed(f"{value!r} does not match {self.pattern.pattern!r}", value=value)
-        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if UNSTORABLE.search(value):
             raise CheckFailed(f"{value!r} holds a character that cannot be stored", value=value)
         return value
 

@@ -169,7 +169,7 @@ def _subject(req: Request, rule: Rule, grace: timedelta = timedelta()) -> tuple[
     except TokenNotFound:
         req.authorised = True  # there is nothing to guard
         raise
-    req.authorise(rule, {"target.token.user_id": grant.user.id})
+    req.authorise(rule, {"target.token.user_id": grant.standing.user.id})
     return text, grant
 
 

@@ -5,6 +5,10 @@ by its own method; all must hold, and all must be of the same user.  A user may 
 more than one.  Then the scope is settled, and the token is weighed as it will be at its
 validation, so that nobody gets one that means nothing.  Whoever fails hears only that it failed;
 the reason is for the log.
+
+A token must not outlive what was taken away a moment ago in another process, for it may be too young
+for a revocation of all earlier ones.  So before a new one is made, this process looks whether others
+have written, however lately it did so last.
 """
 
 from __future__ import annotations
@@ -17,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 from nacre.services.identity.app import tokens
 from nacre.services.identity.app.proofs import Proof, by_signature, examine
 from nacre.services.identity.app.scopes import UNSCOPED, Scope, resolve
-from nacre.services.identity.app.state import change
+from nacre.services.identity.app.standings import Standing, Void, standing_of
+from nacre.services.identity.app.state import change, state_of
 from nacre.services.identity.app.token_format import METHODS, ScopeKind, Token, new_audit_id
-from nacre.services.identity.app.tokens import Grant, Void
+from nacre.services.identity.app.tokens import Grant
 from nacre.services.identity.db import trusts, users
+from nacre.services.identity.db.users import User
 from nacre.services.identity.errors import AuthenticationFailed
 
 if TYPE_CHECKING:
@@ -35,22 +41,23 @@ def log_in(ctx: Context, identity: Mapping[str, Any], asked: Mapping[str, Any] |
 
     `asked` is None where the request names no scope: then the user's default project is tried.
     """
+    state_of(ctx.service).tokens.look()
     try:
-        proof = _prove(ctx, identity)
-        token, grant = ctx.db.read(_settle, proof, asked, timedelta(seconds=ctx.config.token_seconds))
-        if grant.trust is not None and grant.trust.remaining_uses is not None:
-            change(ctx, _use_trust, grant.trust.id)
+        token, standing = _settle(ctx, _prove(ctx, identity), asked)
+        if standing.trust is not None and standing.trust.remaining_uses is not None:
+            change(ctx, _use_trust, standing.trust.id)
     except AuthenticationFailed as failure:
         log.info("authentication failed: %s", failure.detail)
         raise
-    return tokens.issue(ctx.service, token), grant
+    return tokens.issue(ctx.service, token)
 
 
 def log_in_signed(ctx: Context, given: Mapping[str, Any]) -> tuple[str, Grant]:
     """Return a token for the owner of the EC2 credential with which a request was signed."""
+    state_of(ctx.service).tokens.look()
     proof, scope = by_signature(ctx, given)
-    token, grant = ctx.db.read(_settle, proof, scope, timedelta(seconds=ctx.config.token_seconds))
-    return tokens.issue(ctx.service, token), grant
+    token, _ = _settle(ctx, proof, scope)
+    return tokens.issue(ctx.service, token)
 
 
 def _prove(ctx: Context, identity: Mapping[str, Any]) -> Proof:
@@ -71,51 +78,47 @@ def _prove(ctx: Context, identity: Mapping[str, Any]) -> Proof:
     )
 
 
-def _settle(
-    tx: Transaction, proof: Proof, asked: Mapping[str, Any] | None, lifetime: timedelta
-) -> tuple[Token, Grant]:
+def _settle(ctx: Context, proof: Proof, asked: Mapping[str, Any] | None) -> tuple[Token, Standing]:
     """Make the token that a proof is good for; AuthenticationFailed if there is none."""
-    _require_enough_methods(tx, proof)
-    if proof.application_credential is not None:
-        if asked is not None:
-            raise AuthenticationFailed("an application credential has a scope already")
-        scopes = [Scope(ScopeKind.PROJECT, proof.application_credential.project_id)]
-    elif asked is not None:
-        scopes = [resolve(tx, asked)]
-    else:
-        scopes = _default_scopes(tx, proof.user_id)
     reason = ""
-    for scope in scopes:
-        token = _token(tx, proof, scope, lifetime)
+    for scope in _scopes(ctx, proof, asked):
+        token = _token(ctx, proof, scope)
         try:
-            return token, tokens.weigh(tx, token)
+            standing = standing_of(ctx.service, token)
         except Void as void:
             reason = void.detail or ""
+        else:
+            _require_enough_methods(proof, standing.bearer)
+            return token, standing
     raise AuthenticationFailed(f"user {proof.user_id} gets no token: {reason}")
 
 
-def _default_scopes(tx: Transaction, user_id: str) -> list[Scope]:
-    """Return the scopes to try where none was asked for: the default project, then none."""
-    user = users.find(tx, user_id)
+def _scopes(ctx: Context, proof: Proof, asked: Mapping[str, Any] | None) -> list[Scope]:
+    """Return the scopes to try; where none was asked for, the default project and then none."""
+    if proof.application_credential is not None:
+        if asked is not None:
+            raise AuthenticationFailed("an application credential has a scope already")
+        return [Scope(ScopeKind.PROJECT, proof.application_credential.project_id)]
+    if asked is not None:
+        return [resolve(ctx.db, asked)]
+    user = ctx.db.read(users.find, proof.user_id)
     if user is None or user.default_project_id is None:
         return [UNSCOPED]
     return [Scope(ScopeKind.PROJECT, user.default_project_id), UNSCOPED]
 
 
-def _token(tx: Transaction, proof: Proof, scope: Scope, lifetime: timedelta) -> Token:
-    now = tx.now()
-    ends = [now + lifetime]
+def _token(ctx: Context, proof: Proof, scope: Scope) -> Token:
+    now, trust, credential = ctx.clock.now(), scope.trust, proof.application_credential
+    ends = [now + timedelta(seconds=ctx.config.token_seconds)]
     if proof.expires_at is not None:
         ends.append(proof.expires_at)
-    trust = trusts.find(tx, scope.id or "") if scope.kind is ScopeKind.TRUST else None
     if trust is not None and trust.expires_at is not None:
         ends.append(trust.expires_at)
-    credential = proof.application_credential
     return Token(
         user_id=proof.user_id,
         methods=proof.methods,
         scope=scope.kind,
-        scope_id=None if trust is not None else scope.id,
+        scope_id=scope.id,
         issued_at=now,
         expires_at=min(ends),
         audit_id=new_audit_id(),
@@ -125,13 +128,12 @@ def _token(tx: Transaction, proof: Proof, scope: Scope, lifetime: timedelta) -> 
     )
 
 
-def _require_enough_methods(tx: Transaction, proof: Proof) -> None:
+def _require_enough_methods(proof: Proof, user: User) -> None:
     """Hold the user's rules against the methods used; each rule is a list of methods that suffices.
 
     An application credential stands for a log-in that was made with all that was required.
     """
-    user = users.find(tx, proof.user_id)
-    if user is None or not user.options.get("multi_factor_auth_enabled", True):
+    if not user.options.get("multi_factor_auth_enabled", True):
         return
     rules: Sequence[Sequence[str]] = user.options.get("multi_factor_auth_rules") or ()
     used = set(proof.methods)

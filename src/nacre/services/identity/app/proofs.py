@@ -147,7 +147,7 @@ def by_token(ctx: Context, given: Mapping[str, Any]) -> Proof:
     Raises TokenNotFound for a token that is not valid: upstream answers 404 here too.
     """
     grant = tokens.validate(ctx.service, given["id"])
-    if grant.trust is not None or grant.application_credential is not None:
+    if grant.standing.trust is not None or grant.standing.application_credential is not None:
         raise errors.Forbidden("A token of a trust or an application credential gives no other token.")
     token = grant.token
     return Proof(

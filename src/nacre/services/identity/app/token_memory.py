@@ -13,7 +13,7 @@ but looked at every time, by the caller.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nacre.services.identity.db import tokens
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class TokenMemory:
-    """The tokens that were validated lately, and other things that hold for one generation.
+    """The tokens and their bearers that were met lately, and other things that hold for one generation.
 
     It keeps two dictionaries: what was used lately, and what was used before that.  When the first
     is full it becomes the second, whose remains are dropped.  That is nearly the order of last use,
@@ -39,14 +39,14 @@ class TokenMemory:
         self._lock = threading.Lock()
         self._generation = self._known = 0
         self._look_again_at = clock.monotonic()
-        self._recent: dict[str, Any] = {}
-        self._older: dict[str, Any] = {}
+        self._recent: dict[Hashable, Any] = {}
+        self._older: dict[Hashable, Any] = {}
         self._facts: dict[str, Any] = {}
 
     def generation(self) -> int:
         """Return the present generation; remember under this number what is read after this call."""
         if self._clock.monotonic() >= self._look_again_at:
-            self._look()
+            self.look()
         return self._generation
 
     def advance(self, number: int) -> None:
@@ -56,29 +56,24 @@ class TokenMemory:
             self._generation += 1
             self._recent, self._older, self._facts = {}, {}, {}
 
-    def find(self, token: str) -> Any | None:
-        """Return what is remembered of a token in this generation, or None."""
+    def find(self, key: Hashable) -> Any | None:
+        """Return what is remembered of a token or a bearer in this generation, or None."""
         self.generation()
         recent, older = self._recent, self._older
-        found = recent.get(token)
+        found = recent.get(key)
         if found is None:
-            found = older.get(token)
+            found = older.get(key)
             if found is not None:
                 with self._lock:
                     if recent is self._recent:
-                        self._keep(token, found)
+                        self._keep(key, found)
         return found
 
-    def remember(self, generation: int, token: str, value: Any) -> None:
-        """Keep what was learnt of a token, unless a new generation has begun since."""
+    def remember(self, generation: int, key: Hashable, value: Any) -> None:
+        """Keep what was learnt of a token or a bearer, unless a new generation has begun since."""
         with self._lock:
             if generation == self._generation:
-                self._keep(token, value)
-
-    def forget(self, token: str) -> None:
-        """Drop what is remembered of one token."""
-        self._recent.pop(token, None)
-        self._older.pop(token, None)
+                self._keep(key, value)
 
     def fact(self, name: str, learn: Callable[[], T]) -> T:
         """Return something that holds for a generation, learnt at most once in each."""
@@ -93,12 +88,13 @@ class TokenMemory:
                 self._facts[name] = learnt
         return learnt
 
-    def _keep(self, token: str, value: Any) -> None:
+    def _keep(self, key: Hashable, value: Any) -> None:
         if len(self._recent) >= self._half:
             self._older, self._recent = self._recent, {}
-        self._recent[token] = value
+        self._recent[key] = value
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See whether another process has written, and forget everything if one has."""
         self._look_again_at = self._clock.monotonic() + self._refresh_seconds
         number = self._db.read(tokens.current)
         if number > self._known:

@@ -27,9 +27,12 @@ def is_revoked(tx: Transaction, audit_id: str) -> bool:
     return tx.scalar(_NOTED, {"audit_id": audit_id}) is not None
 
 
+_NUMBER = select(generation.c.number)
+
+
 def current(tx: Transaction) -> int:
     """Return the number of the last write."""
-    return tx.scalar(select(generation.c.number)) or 0
+    return tx.scalar(_NUMBER) or 0
 
 
 def advance(tx: Transaction) -> int:
