@@ -98,7 +98,7 @@ def _links(req: Request, asked: Page, found: list[ProjectUsage]) -> list[dict[st
 @routes.get(policy=rules.USAGE_LIST)
 def index(req: Request) -> dict[str, Any]:
     if req.path.endswith("/"):
-        # compat: that is the usage of the project "", which does not exist (tempest, test_simple_tenant_usage)
+        # compat: with the slash it is the usage of the project "", which does not exist
         raise NotFound()
     queries.refuse_unknown(req, SPAN | PAGING | {"detailed"})
     (begin, end), asked = _span(req), _page(req)

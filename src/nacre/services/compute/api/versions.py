@@ -42,7 +42,7 @@ def _detailed(req: Request, id: str) -> dict[str, Any]:
 
 @routes.get("/", policy=PUBLIC)
 def index(req: Request) -> Response:
-    # compat: v2.0 leads the list; clients of the trademark tests look for it there (tempest, test_versions)
+    # compat: v2.0 leads the list, as in the versions document of nova; who checks interoperability looks for it there
     return Response(200, {"versions": [_version(req, "v2.0"), _version(req, "v2.1")]})
 
 

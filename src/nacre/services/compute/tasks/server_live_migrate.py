@@ -19,64 +19,24 @@ from nacre.services.compute.app.jobs import LIVE_MIGRATE, LiveMigration
 from nacre.services.compute.app.migrations import Status
 from nacre.services.compute.app.scheduling import choice
 from nacre.services.compute.db import actions as action_rows
-from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import TaskState
 from nacre.services.compute.errors import HostRefused
+from nacre.services.compute.tasks import moving
+from nacre.services.compute.tasks.moving import keep_ports, release, source_of
 
 EVENT = "compute_live_migration"
 LIVE = rpc.Manner.LIVE
 ABORTED = "The migration was aborted."
 
 
-def source_of(ctx: Context, run: Run[LiveMigration]) -> str:
-    """Return the host that the server leaves."""
-    migration = ctx.db.read(migration_rows.find, run.input.migration_id)
-    return str(migration.source_host) if migration else ""
-
-
-def release(ctx: Context, run: Run[LiveMigration]) -> None:
-    """Let the server hold what it needs where it is, and nothing else."""
-    relocation.settle_room(ctx, run.input.server_id, run.input.migration_id)
-
-
 @LIVE_MIGRATE.step(undo=release)
 def choose(ctx: Context, run: Run[LiveMigration]) -> choice.Choice | Finish | Wait:
     """Find a host, and claim its room beside what the server holds now."""
-    asked = run.input
-
-    def begin(tx: Transaction) -> rows.Server:
-        server = rows.get(tx, asked.server_id)
-        actions.begin(tx, ctx, asked.server_id, EVENT, server.host)
-        return server
-
-    server = ctx.db.run(begin)
-    move = choice.Move(
-        leaves=source_of(ctx, run),
-        flavor=server.flavor,
-        target=asked.target,
-        forced=asked.forced,
-        excluded=asked.excluded,
-    )
-    chosen = relocation.find_room(ctx, server, asked.migration_id, move)
+    chosen = moving.find_host(ctx, run, EVENT, forced=run.input.forced)
     if isinstance(chosen, Wait):
         return chosen
-
-    def end(tx: Transaction) -> None:
-        migration_rows.update(
-            tx,
-            asked.migration_id,
-            status=Status.PREPARING,
-            target_host=chosen.host,
-            target_node=chosen.hypervisor_hostname,
-        )
-
-    return Finish(end, chosen)
-
-
-def keep_ports(ctx: Context, run: Run[LiveMigration]) -> None:
-    """Have the server's ports where the server is, and nowhere else."""
-    relocation.move_ports(ctx, run.input.server_id)
+    return Finish(lambda tx: moving.note_target(tx, run, Status.PREPARING, chosen), chosen)
 
 
 @LIVE_MIGRATE.step(undo=keep_ports)
@@ -204,12 +164,9 @@ def give_up(ctx: Context, run: Run[LiveMigration], failure: Failure) -> Finish:
     def write(tx: Transaction) -> None:
         server = rows.find(tx, asked.server_id)
         refused = failure.step in (connect.__name__, expect.__name__) and failure.kind == HostRefused.__name__
-        again = refused and asked.target is None and asked.attempt < ctx.config.build_attempts
+        again = refused and moving.may_try_elsewhere(ctx, asked)
         if server is not None and server.task_state is TaskState.MIGRATING and again:
-            excluded = (*asked.excluded, run.result(choose).host)
-            wanted = LiveMigration(
-                asked.server_id, asked.migration_id, None, False, asked.attempt + 1, excluded
-            )
+            wanted = moving.elsewhere(asked, run.result(choose).host)
             tasks.start(tx, LIVE_MIGRATE, wanted, resource=jobs.of(asked.server_id), ctx=ctx)
             return
         _end_badly(tx, ctx, run, Status.ERROR, failure.message, failure.detail)

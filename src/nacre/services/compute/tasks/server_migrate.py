@@ -26,53 +26,23 @@ from nacre.services.compute.app.jobs import MIGRATE, ColdMigration
 from nacre.services.compute.app.migrations import Status
 from nacre.services.compute.app.scheduling import choice
 from nacre.services.compute.db import actions as action_rows
-from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import HostRefused
+from nacre.services.compute.tasks import moving
+from nacre.services.compute.tasks.moving import keep_ports, release, source_of
 
 EVENT = "compute_finish_resize"
 COLD = rpc.Manner.COLD
 
 
-def source_of(ctx: Context, run: Run[ColdMigration]) -> str:
-    """Return the host that the server leaves."""
-    migration = ctx.db.read(migration_rows.find, run.input.migration_id)
-    return str(migration.source_host) if migration else ""
-
-
-def release(ctx: Context, run: Run[ColdMigration]) -> None:
-    """Let the server hold what it needs where it is, and nothing else."""
-    relocation.settle_room(ctx, run.input.server_id, run.input.migration_id)
-
-
 @MIGRATE.step(undo=release)
 def choose(ctx: Context, run: Run[ColdMigration]) -> choice.Choice | Finish | Wait:
     """Find a host, and claim its room beside what the server holds now."""
-    asked = run.input
-
-    def begin(tx: Transaction) -> rows.Server:
-        server = rows.get(tx, asked.server_id)
-        actions.begin(tx, ctx, asked.server_id, EVENT, server.host)
-        return server
-
-    server = ctx.db.run(begin)
-    leaves = source_of(ctx, run)
-    move = choice.Move(leaves=leaves, flavor=asked.flavor, target=asked.target, excluded=asked.excluded)
-    chosen = relocation.find_room(ctx, server, asked.migration_id, move)
+    chosen = moving.find_host(ctx, run, EVENT, flavor=run.input.flavor)
     if isinstance(chosen, Wait):
         return chosen
-
-    def end(tx: Transaction) -> None:
-        target = {"target_host": chosen.host, "target_node": chosen.hypervisor_hostname}
-        migration_rows.update(tx, asked.migration_id, status=Status.MIGRATING, **target)
-
-    return Finish(end, chosen)
-
-
-def keep_ports(ctx: Context, run: Run[ColdMigration]) -> None:
-    """Have the server's ports where the server is, and nowhere else."""
-    relocation.move_ports(ctx, run.input.server_id)
+    return Finish(lambda tx: moving.note_target(tx, run, Status.MIGRATING, chosen), chosen)
 
 
 @MIGRATE.step(undo=keep_ports)
@@ -218,17 +188,8 @@ def give_up(ctx: Context, run: Run[ColdMigration], failure: Failure) -> Finish:
         if server is None or server.task_state is TaskState.DELETING:
             migrations.move(tx, asked.migration_id, Status.ERROR)
             return
-        if refused and asked.target is None and asked.attempt < ctx.config.build_attempts:
-            excluded = (*asked.excluded, run.result(choose).host)
-            again = ColdMigration(
-                asked.server_id,
-                asked.migration_id,
-                asked.flavor,
-                asked.was_off,
-                None,
-                asked.attempt + 1,
-                excluded,
-            )
+        if refused and moving.may_try_elsewhere(ctx, asked):
+            again = moving.elsewhere(asked, run.result(choose).host)
             tasks.start(tx, MIGRATE, again, resource=jobs.of(asked.server_id), ctx=ctx)
             return
         migrations.move(tx, asked.migration_id, Status.ERROR)

@@ -88,7 +88,7 @@ def index(ctx: Context, wanted: standard.Wanted, page: Page) -> list[SeenAgent]:
     computed = {name: wanted[name] for name in COMPUTED if name in wanted}
     wanted = {name: values for name, values in wanted.items() if name not in COMPUTED}
     if "agent_type" in wanted:
-        # compat: types are found in any case, as in a database that folds it (tempest asks for "DHCP Agent").
+        # compat: types are found in any case, as in a database that folds it ("DHCP Agent" finds "DHCP agent").
         folded = {name.lower(): name for name in TOPICS}
         wanted["agent_type"] = [folded.get(name.lower(), name) for name in wanted["agent_type"]]
     seen = _see_all(ctx, ctx.db.read(hosts.index_agents, wanted, page))

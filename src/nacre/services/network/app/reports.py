@@ -101,7 +101,7 @@ def _hear_further(tx: Transaction, report: rpc.PortReport) -> list[Port]:
 def _hear_ports(tx: Transaction, report: rpc.PortReport) -> tuple[list[Port], list[Port]]:
     quiet = {each.id for each in report.ports if not each.up and not each.error}
     # compat: the legs of a router that is switched off are ACTIVE all the same, as with OVN; whether the
-    # router forwards is the router's state and not theirs (tempest waits for legs of such routers).
+    # router forwards is the router's state and not theirs.
     legs = ports.legs_among(tx, report.host, quiet)
     working = [each.id for each in report.ports if each.up] + sorted(legs)
     up = _hear_further(tx, report)
