@@ -11,6 +11,8 @@ class Cloud(ABC):
 
     name: str
     title: str
+    boots_thousands = False
+    """Whether a thousand servers are booted in less than a minute."""
 
     @abstractmethod
     def prepare(self) -> None:

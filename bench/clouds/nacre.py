@@ -40,6 +40,7 @@ class Nacre(Cloud):
 
     name = "nacre"
     title = "nacre (one process, SQLite)"
+    boots_thousands = True
 
     def __init__(self, state: Path = STATE, settings: Sections | None = None) -> None:
         """Keep its state in a directory of its own."""

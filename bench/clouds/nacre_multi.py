@@ -20,6 +20,7 @@ class NacreMulti(Nacre):
 
     name = "nacre-multi"
     title = "nacre (a process for each core, MariaDB, RabbitMQ)"
+    boots_thousands = False
 
     def __init__(self) -> None:
         """Lay it out."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 180
 CUT_OFF = (
     http.client.RemoteDisconnected,
     http.client.CannotSendRequest,

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from figures import goals, picture
+from figures import goals, picture, summary
+from work import WORKS
 
 Results = Mapping[str, Any]
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 MINE, THEIRS = "nacre", "openstack"
 TITLES = {"nacre": "nacre", "nacre-multi": "nacre, many processes", "openstack": "OpenStack"}
 MIB = 1 << 20
@@ -18,9 +20,21 @@ ENOUGH_ROUNDS, QUIET = 5, 0.15
 
 
 def write(results: Results) -> None:
-    """Write page and picture."""
+    """Write page and picture, and what the README says of them."""
+    results = {**results, "phases": _in_order(results["phases"])}
     (DOCS / "performance.svg").write_text(picture.draw(_ratios(results)))
     (DOCS / "performance.md").write_text("\n".join(_page(results)) + "\n")
+    summary.write(ROOT / "README.md", results)
+
+
+def _in_order(phases: Results) -> Results:
+    """Return phases in the order of their works, however runs were cut."""
+    order = {name: number for number, name in enumerate(WORKS)}
+
+    def place(title: str) -> int:
+        return min(order.get(record.get("work"), len(order)) for record in phases[title].values())
+
+    return {title: phases[title] for title in sorted(phases, key=place)}
 
 
 def _page(results: Results) -> Iterator[str]:
@@ -43,6 +57,7 @@ def _page(results: Results) -> Iterator[str]:
         yield f"| {title} | {_each(phase)} | {' | '.join(shown)} | {_ratio(phase)} | {_others(phase, clouds)} |"
     yield ""
     yield "*others* is the share of the machine that neither the cloud nor the client used while this was measured."
+    yield from NOT_MEASURED
     yield ""
     yield "## Throughput and latency"
     yield ""
@@ -77,6 +92,12 @@ planes cost.
 CPU is the figure that other load on the machine disturbs least: user and system time of every process of the cloud,
 database and broker included, from the first request until the cloud is quiet again. Every figure is the median of the
 rounds without errors, with the least and the most in brackets; clouds take turns in every round.
+""".splitlines()
+
+
+NOT_MEASURED = """\
+A thousand servers are listed from nacre alone: OpenStack would boot them for half an hour on this machine, and nothing
+that is scaled up from a hundred is shown as if it had been measured.
 """.splitlines()
 
 

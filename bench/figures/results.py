@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from work import Phase
 FILE = places.ROOT.parent / "results.json"
 
 
-def add(measured_at: str, cloud: Cloud, phase: Phase, samples: Sequence[Sample]) -> None:
-    """Keep what the rounds of a phase say, instead of what was known of it."""
+def add(work: str, cloud: Cloud, phase: Phase, samples: Sequence[Sample]) -> None:
+    """Keep what the rounds of a phase say so far, instead of what was known of it."""
     figure = Figure.of(samples)
     record = {
-        "measured_at": measured_at,
+        "measured_at": _now(),
+        "work": work,
         "unit": phase.unit,
         "version": cloud.versions(),
         "title": cloud.title,
@@ -31,10 +33,24 @@ def add(measured_at: str, cloud: Cloud, phase: Phase, samples: Sequence[Sample])
     write(known)
 
 
-def add_floor(title: str, wall_ms: float, cpu_ms: float) -> None:
+def add_whole(work: str, cloud: Cloud, rounds: int) -> None:
+    """Keep that so many rounds of a work were measured to their end."""
+    known = read()
+    whole = {"rounds": rounds, "version": cloud.versions(), "measured_at": _now()}
+    known.setdefault("works", {}).setdefault(work, {})[cloud.name] = whole
+    write(known)
+
+
+def is_whole(work: str, cloud: Cloud, rounds: int) -> bool:
+    """Tell whether so many rounds of a work are kept, of this version of the cloud."""
+    whole = read().get("works", {}).get(work, {}).get(cloud.name)
+    return bool(whole) and whole["version"] == cloud.versions() and whole["rounds"] >= rounds
+
+
+def add_floor(title: str, wall_ms: float, cpu_ms: float, rounds: int) -> None:
     """Keep what a bare thing takes."""
     known = read()
-    known.setdefault("floors", {})[title] = {"wall_ms": wall_ms, "cpu_ms": cpu_ms}
+    known.setdefault("floors", {})[title] = {"wall_ms": wall_ms, "cpu_ms": cpu_ms, "rounds": rounds}
     write(known)
 
 
@@ -53,6 +69,12 @@ def read() -> dict[str, Any]:
 
 
 def write(known: dict[str, Any]) -> None:
-    """Replace everything known."""
+    """Replace everything known; whoever is killed meanwhile leaves the old."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(json.dumps(known, indent=1))
+    new = FILE.with_suffix(".new")
+    new.write_text(json.dumps(known, indent=1))
+    new.replace(FILE)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime())

@@ -5,13 +5,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache
 
 from clouds import Cloud
 from work.phase import Phase, Scale, work
 
-IDLE_SECONDS = 20.0
+IDLE_SECONDS = 10.0
 SETTLE_SECONDS = 35.0
+PATIENCE_SECONDS = 180.0
 
 
 @work("start")
@@ -41,7 +42,7 @@ def start(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
 def idle(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
     """Nothing at all."""
     seconds = scale.wait(IDLE_SECONDS)
-    settle = partial(time.sleep, scale.wait(SETTLE_SECONDS))
+    _settle(scale.wait(SETTLE_SECONDS))
     yield [
         Phase(
             title="idle",
@@ -49,14 +50,20 @@ def idle(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
             operations=1,
             things=max(1, round(seconds)),
             unit="second",
-            before=settle,
             drain=False,
         )
     ]
 
 
+@cache
+def _settle(seconds: float) -> None:
+    """Let all clouds come to rest after their start, once: they rest together."""
+    time.sleep(seconds)
+
+
 def _wait_for(url: str) -> None:
-    while True:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url, timeout=30).close()
         except urllib.error.HTTPError as refusal:
@@ -68,3 +75,4 @@ def _wait_for(url: str) -> None:
         else:
             return
         time.sleep(0.02)
+    raise TimeoutError(f"{url} does not answer")
