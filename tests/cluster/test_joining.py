@@ -14,9 +14,11 @@ import urllib3
 from aiormq.exceptions import AMQPError, ChannelAccessRefused
 from pamqp.commands import Basic
 
-from cluster.conftest import MakeBed
+from cluster.conftest import MakeLab
 from nacre.cloud import joining
 from nacre.cloud.lab.bed import KINDS, Bed
+from nacre.cloud.lab.infrastructure import REALM
+from nacre.cloud.lab.lab import Lab
 from nacre.cloud.lab.programs import NACRE, Program
 from nacre.cloud.state import StateDirectory
 from nacre.kernel import errors
@@ -25,7 +27,6 @@ from nacre.kernel.bus.amqp_names import Names
 from nacre.kernel.bus.broker_accounts import BrokerAccounts
 from nacre.kernel.bus.envelope import encode_request
 from nacre.kernel.config import ConfigFile
-from nacre.kernel.testing.brokers import Broker, running_broker
 from nacre.services.network import rpc
 from nacre.services.network.agent.metadata import signature
 
@@ -34,30 +35,26 @@ ONE, TWO = "h.1", "h.2"
 
 
 @pytest.fixture(scope="module")
-def managed_broker() -> Iterator[Broker]:
-    """A broker whose accounts can be managed."""
-    with running_broker(management=True) as broker:
-        yield broker
+def lab(make_lab: MakeLab) -> Lab:
+    """One control node, and no host yet."""
+    split = (("identity", "placement", "image", "network", "compute"),)
+    return make_lab(engine="mariadb", control=1, hosts=(), split=split)
 
 
 @pytest.fixture(scope="module")
-def bed(make_bed: MakeBed, managed_broker: Broker) -> Bed:
-    """One control node, and no host yet."""
-    return make_bed(
-        engine="mariadb",
-        broker_url=managed_broker.url,
-        realm="joined",
-        control=1,
-        hosts=(),
-        split=(("identity", "placement", "image", "network", "compute"),),
-        sections={"bus": managed_broker.management()},
-    )
+def bed(lab: Lab) -> Bed:
+    return lab.bed
 
 
 def nacre(*arguments: str, state: Path, config: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Say a command."""
     command = [*NACRE, *arguments, "--state", str(state), *(["--config", str(config)] if config else [])]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+def join(token: str, state: Path) -> subprocess.CompletedProcess[str]:
+    """Have a machine join over the lab's own wires."""
+    return nacre("agent", "join", "--insecure", token, state=state)
 
 
 def make_token(bed: Bed, host: str) -> str:
@@ -74,11 +71,12 @@ def joined(bed: Bed) -> Iterator[dict[str, StateDirectory]]:
     programs: list[Program] = []
     for host in (ONE, TWO):
         states[host] = StateDirectory(bed.where / f"machine-{host}")
-        done = nacre("agent", "join", make_token(bed, host), state=states[host].root)
+        done = join(make_token(bed, host), states[host].root)
         assert done.returncode == 0, done.stderr
         for kind in KINDS:
             command = [*NACRE, "agent", kind, "--state", str(states[host].root)]
             log = bed.where / "log" / f"{host}-{kind}.log"
+            command = bed.ground.machine(host).command(command)
             programs.append(Program(host, command, log, ready=f"the {kind} agent of {host} runs"))
             programs[-1].begin()
     for program in programs:
@@ -129,8 +127,8 @@ def test_a_host_that_joined_serves(bed: Bed, hosts: dict[str, StateDirectory]) -
 
 def test_a_token_is_good_once(bed: Bed, tmp_path: Path) -> None:
     token = make_token(bed, "h.3")
-    assert nacre("agent", "join", token, state=tmp_path / "first").returncode == 0
-    second = nacre("agent", "join", token, state=tmp_path / "second")
+    assert join(token, tmp_path / "first").returncode == 0
+    second = join(token, tmp_path / "second")
     assert second.returncode == 1
     assert "lets nobody join" in second.stderr
 
@@ -204,7 +202,7 @@ THEFTS: dict[str, Attempt] = {
         routing_key="network",
         properties=Basic.Properties(user_id=names.host_account(TWO)),
     ),
-    "listen to events": lambda channel, names: channel.basic_get("joined.event.network.port.up:compute"),
+    "listen to events": lambda channel, names: channel.basic_get(f"{REALM}.event.network.port.up:compute"),
 }
 
 
@@ -259,12 +257,10 @@ def test_a_host_vouches_for_its_own_guests_only(bed: Bed, hosts: dict[str, State
     assert [ask(ONE, claim) for claim in (ONE, TWO, "")] == [403, 403, 403]
 
 
-def test_a_host_that_was_sent_away_is_cut_off(bed: Bed, managed_broker: Broker, tmp_path: Path) -> None:
-    state = StateDirectory(tmp_path / "state")
-    assert nacre("agent", "join", make_token(bed, "h.6"), state=state.root).returncode == 0
-    accounts = BrokerAccounts(
-        BusOptions(url=managed_broker.url, realm="joined", **managed_broker.management()), KINDS
-    )
+def test_a_host_that_was_sent_away_is_cut_off(lab: Lab, bed: Bed, tmp_path: Path) -> None:
+    state, broker = StateDirectory(tmp_path / "state"), lab.infrastructure.broker
+    assert join(make_token(bed, "h.6"), state.root).returncode == 0
+    accounts = BrokerAccounts(BusOptions(url=broker.url, realm=REALM, **broker.management()), KINDS)
     assert "h.6" in accounts.names()
 
     async def be_sent_away() -> None:

@@ -54,6 +54,12 @@ def obstacles(host_directory: Path) -> list[str]:
     return reasons + _packages_out_of_reach()
 
 
+def has_namespaces() -> bool:
+    """Tell whether network namespaces can be made here, with bridges and wires in them."""
+    wanted = [trial for feature, trial in KERNEL_FEATURES if feature in ("bridges", "veth pairs")]
+    return shutil.which("ip") is not None and all(_works_in_own_namespace(*trial) for trial in wanted)
+
+
 def prepare(progress: Progress) -> None:
     """Install all that real mode needs; CannotInstall says what could not be."""
     packages.install(packages.REAL_MODE, progress)

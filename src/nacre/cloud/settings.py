@@ -7,15 +7,13 @@ machine) and writes it to `nacre.toml`, so that the next start continues the sam
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import platform
-import socket
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from nacre.cloud import free_networks
 from nacre.cloud.options import Mode, Options, Ports, default_state
 from nacre.cloud.sections import KNOWN
 from nacre.cloud.state import StateDirectory, write_private
@@ -148,36 +146,7 @@ def _free_network(mode: Mode) -> str:
     """Choose a network for floating IPs to which this machine has no route yet."""
     if mode is Mode.SIMULATED:
         return EXTERNAL_CANDIDATES[0]
-    taken = _routed_networks()
-    for candidate in EXTERNAL_CANDIDATES:
-        network = ipaddress.ip_network(candidate)
-        if not any(network.overlaps(other) for other in taken) and _claim(candidate):
-            return candidate
-    raise ConfigError("No network is free for floating IPs; set [cloud] external_cidr.")
-
-
-def _claim(cidr: str) -> bool:
-    """Take a network for this process's life, in which its route is made; False if another cloud has it.
-
-    Clouds that start at the same time on the same machine would choose the same one.  The claim is a name of
-    a socket: only one process at a time can have it, and it is gone with the process.
-    """
-    claim = socket.socket(socket.AF_UNIX)
-    try:
-        claim.bind(f"\0nacre external network {cidr}")
-    except OSError:
-        claim.close()
-        return False
-    claim.detach()
-    return True
-
-
-def _routed_networks() -> list[ipaddress.IPv4Network]:
-    """Return what this machine has routes to, the default route aside."""
-    listed = subprocess.run(["ip", "-j", "-4", "route"], capture_output=True, check=False).stdout
-    found = []
-    for route in msgspec.json.decode(listed or b"[]"):
-        destination = route.get("dst", "default")
-        if destination != "default":
-            found.append(ipaddress.IPv4Network(destination, strict=False))
+    found = free_networks.take(EXTERNAL_CANDIDATES)
+    if found is None:
+        raise ConfigError("No network is free for floating IPs; set [cloud] external_cidr.")
     return found

@@ -1,4 +1,4 @@
-"""`nacre lab`: a cloud of several machines on this one, simulated, to see and to break."""
+"""`nacre lab`: a cloud of several machines on this one, to see and to break."""
 
 from pathlib import Path
 
@@ -35,7 +35,27 @@ def up(control: int, hosts: int, database: str, state: Path) -> None:
 @lab.command()
 @STATE
 def down(state: Path) -> None:
-    """End a lab that was started elsewhere."""
+    """End a lab that was started elsewhere, or clear away what a killed one left."""
     from nacre.cloud.lab.run import down as end
 
     end(state.absolute())
+
+
+@lab.command()
+@click.argument("machine")
+@STATE
+def cut(machine: str, state: Path) -> None:
+    """Cut a machine off: its cables are pulled, what runs on it goes on."""
+    from nacre.cloud.lab.run import cut as pull
+
+    pull(state.absolute(), machine)
+
+
+@lab.command()
+@click.argument("machine")
+@STATE
+def mend(machine: str, state: Path) -> None:
+    """Connect a machine again that was cut off."""
+    from nacre.cloud.lab.run import mend as plug
+
+    plug(state.absolute(), machine)

@@ -1,13 +1,12 @@
-"""The test bed: control nodes, hosts and a proxy on the loopback addresses of one machine, everything simulated.
+"""The test bed: control nodes, hosts and a proxy, each on a machine of its own, all on one computer.
 
-Each machine is an address (127.0.N.1, 127.0.N.2 …) and a directory; what runs there knows the others only by
-the configuration, the catalog and the broker, as on machines of their own.  Database and broker are the
-caller's: tests bring their fixtures, `nacre lab` starts its own.
+A machine is an address and a directory, and a network namespace where its ground is a switch; what runs there
+knows the others only by the configuration, the catalog and the broker.  Database and broker are the caller's:
+tests may bring their fixtures, `infrastructure` runs both on a machine of the lab.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import socket
@@ -22,6 +21,8 @@ import urllib3
 from nacre.cloud import first_start, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.deploy import haproxy, plan
+from nacre.cloud.lab.loopback import Loopback
+from nacre.cloud.lab.machines import PROXY, Ground, Machine
 from nacre.cloud.lab.programs import LOOK_SECONDS, NACRE, Failed, Program
 from nacre.cloud.options import Mode, Options, Ports
 from nacre.cloud.state import StateDirectory, write_private
@@ -55,19 +56,23 @@ class Bed:
         split: Sequence[Sequence[str]] = SPLIT,
         sections: Sections | None = None,
         agent_sections: Sections | None = None,
+        ground: Ground | None = None,
     ) -> None:
         """Lay it out.
 
+        ground            where the machines stand, which stays the caller's; by default on the loopback
         host_broker_url   host → the URL with its own account; by default that of the control nodes
         split             the services of each process of a control node
         sections          further configuration of all control nodes
         agent_sections    further configuration of all hosts
         """
         self.where, self.hosts = where, tuple(hosts)
-        net = _free_net()
-        self.front = f"{net}.1"
-        self.control = tuple(f"{net}.{10 + number}" for number in range(1, control + 1))
-        self.ports = _free_ports((self.front, *self.control))
+        self.ground: Ground = ground or Loopback()
+        self.front = self.ground.machine(PROXY).address
+        names = [f"control-{number}" for number in range(1, control + 1)]
+        self.control = tuple(self.ground.machine(name).address for name in names)
+        on_loopback = self.ground.machine(PROXY).namespace is None
+        self.ports = _free_ports((self.front, *self.control)) if on_loopback else Ports()
         self._realm, self._split = realm, [tuple(each) for each in split]
         self._broker_url = broker_url
         self._agent_sections = agent_sections or {}
@@ -151,6 +156,12 @@ class Bed:
     # -- what tests and people need -------------------------------------------------------------
 
     @property
+    def machines(self) -> list[Machine]:
+        """All machines of this cloud."""
+        control = [f"control-{number}" for number in range(1, len(self.control) + 1)]
+        return [self.ground.machine(name) for name in (PROXY, *control, *self.hosts)]
+
+    @property
     def auth_url(self) -> str:
         """Where clients log in."""
         return f"http://{self.front}:{self.ports.of(5000)}/v3"
@@ -197,13 +208,13 @@ class Bed:
         path = self.where / "haproxy.cfg"
         path.write_text(haproxy.render(self.plan, account=None))
         command = ["haproxy", "-db", "-f", str(path)]
-        self._add("proxy", command, ready=None)
+        self._add("proxy", PROXY, command, ready=None)
 
     def _lay_out_services(self, number: int, services: Sequence[str]) -> None:
         machine = f"control-{number}"
         command = [*NACRE, "serve", *services, "--state", str(self.where / machine)]
         command += ["--config", str(self.config), "--listen", self.control[number - 1]]
-        self._add(f"{machine}/{'+'.join(services)}", command, ready=f"serving {', '.join(services)}")
+        self._add(f"{machine}/{'+'.join(services)}", machine, command, ready=f"serving {', '.join(services)}")
 
     def _lay_out_agents(self, host: str) -> None:
         config = self.where / f"{host}.toml"
@@ -215,11 +226,11 @@ class Bed:
         write_private(config, as_toml(sections))
         for kind in KINDS:
             command = [*NACRE, "agent", kind, "--state", str(self.where / host), "--config", str(config)]
-            self._add(f"{host}/{kind}", command, ready=f"the {kind} agent of {host} runs")
+            self._add(f"{host}/{kind}", host, command, ready=f"the {kind} agent of {host} runs")
 
-    def _add(self, name: str, command: Sequence[str], *, ready: str | None) -> None:
+    def _add(self, name: str, machine: str, command: Sequence[str], *, ready: str | None) -> None:
         log = self.where / "log" / f"{name.replace('/', '-')}.log"
-        self.programs[name] = Program(name, command, log, ready=ready)
+        self.programs[name] = Program(name, self.ground.machine(machine).command(command), log, ready=ready)
 
 
 def _answers(pool: urllib3.PoolManager, url: str) -> bool:
@@ -227,11 +238,6 @@ def _answers(pool: urllib3.PoolManager, url: str) -> bool:
         return pool.request("GET", url + HEALTH_PATH).status == 200
     except urllib3.exceptions.HTTPError:
         return False
-
-
-def _free_net() -> str:
-    """Return the beginning of loopback addresses that hardly anybody else uses now."""
-    return f"127.{1 + os.getpid() % 250}.{secrets.randbelow(256)}"
 
 
 def _free_ports(addresses: Sequence[str]) -> Ports:

@@ -2,9 +2,9 @@
 
 A test that takes the fixture `database_url` runs once for each engine, each time with an empty
 database of its own; `sqlite_url` gives SQLite alone, which is enough for most.  The servers are
-Debian's, started when the first test asks for them, without network ports (they listen on sockets
-in their directories), and stopped at the end of the session.  What they committed outlives `kill` and
-`start`, but not the machine: nothing waits for the disk.
+Debian's, started when the first test asks for them, and stopped at the end of the session.  They have no network
+ports (they listen on sockets in their directories) unless they are given an address.  What they committed
+outlives `kill` and `start`, but not the machine: nothing waits for the disk.
 
     def test_servers_are_paged(database_url):
         db = Database(database_url, synchronous="OFF")
@@ -14,6 +14,7 @@ in their directories), and stopped at the end of the session.  What they committ
 """
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from nacre.kernel.testing import daemons
-from nacre.kernel.testing.daemons import private_directory
+from nacre.kernel.testing.daemons import free_ports, private_directory
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 START_SECONDS = 60
@@ -103,6 +104,12 @@ class Server:
             else:
                 return
 
+    def execute(self, *statements: str) -> None:
+        """Execute statements as the server's administrator."""
+        with self._engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
     def close(self) -> None:
         """End it."""
         self._engine.dispose()
@@ -113,8 +120,8 @@ class Server:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[Server]:
-    """Run a PostgreSQL server for a while."""
+def postgresql_server(address: str = "") -> Iterator[Server]:
+    """Run a PostgreSQL server for a while; with an address it answers there, and asks for a password."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
     if programs is None:
         pytest.skip("no PostgreSQL server is installed")
@@ -136,17 +143,27 @@ def postgresql_server() -> Iterator[Server]:
         initdb += ["--no-sync", "--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=directory)
         settings = ["fsync=off", "full_page_writes=off", "max_connections=300"]
-        command = [str(programs / "postgres"), "-D", data, "-k", str(directory), "-h", ""]
+        command = [str(programs / "postgres"), "-D", data, "-k", str(directory), "-h", address]
+        admin_url = url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
+        password = secrets.token_urlsafe(12)
+        if address:
+            (port,) = free_ports(1)
+            settings.append(f"port={port}")
+            admin_url = f"{url}&port={port}"
+            url = f"postgresql+psycopg://nacre:{password}@{address}:{port}/{{name}}"
+            with (directory / "data" / "pg_hba.conf").open("a") as access:
+                access.write("host all nacre samenet scram-sha-256\n")
         for setting in settings:
             command += ["-c", setting]
-        url = f"postgresql+psycopg://nacre@/{{name}}?host={directory}"
-        with _running(Server(url.format(name="postgres"), url, command, directory, user)) as server:
+        with _running(Server(admin_url.format(name="postgres"), url, command, directory, user)) as server:
+            if address:
+                server.execute(f"ALTER USER nacre PASSWORD '{password}'")
             yield server
 
 
 @contextmanager
-def mariadb_server() -> Iterator[Server]:
-    """Run a MariaDB server for a while."""
+def mariadb_server(address: str = "") -> Iterator[Server]:
+    """Run a MariaDB server for a while; with an address it answers there, and asks for a password."""
     program, installer = shutil.which("mariadbd") or "/usr/sbin/mariadbd", shutil.which("mariadb-install-db")
     if not Path(program).exists() or installer is None:
         pytest.skip("no MariaDB server is installed")
@@ -163,10 +180,23 @@ def mariadb_server() -> Iterator[Server]:
         if installed.returncode:
             raise RuntimeError(f"MariaDB cannot be set up: {installed.stdout} {installed.stderr}")
         socket = directory / "socket"
-        command = [program, *where, "--skip-networking", f"--socket={socket}", "--skip-log-bin"]
+        command = [program, *where, f"--socket={socket}", "--skip-log-bin"]
         command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"]
-        url = f"mariadb+pymysql://root@localhost/{{name}}?unix_socket={socket}"
-        with _running(Server(url.format(name=""), url, command, directory, user)) as server:
+        admin_url = url = f"mariadb+pymysql://root@localhost/{{name}}?unix_socket={socket}"
+        password = secrets.token_urlsafe(12)
+        if address:
+            (port,) = free_ports(1)
+            command += [f"--bind-address={address}", f"--port={port}", "--skip-name-resolve"]
+            command.append("--max-connections=500")
+            url = f"mariadb+pymysql://nacre:{password}@{address}:{port}/{{name}}"
+        else:
+            command.append("--skip-networking")
+        with _running(Server(admin_url.format(name=""), url, command, directory, user)) as server:
+            if address:
+                account = "nacre@'%'"
+                server.execute(
+                    f"CREATE USER {account} IDENTIFIED BY '{password}'", f"GRANT ALL ON *.* TO {account}"
+                )
             yield server
 
 
