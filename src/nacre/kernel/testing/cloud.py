@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -24,6 +24,9 @@ from nacre.kernel.http.app import Shell, read_file
 from nacre.kernel.http.request import Request, Response
 from nacre.kernel.process import Process, ServiceUser
 from nacre.kernel.service import Manifest, Service
+
+if TYPE_CHECKING:
+    from nacre.kernel.testing.databases import Homes
 
 
 class NoPorts:
@@ -108,6 +111,8 @@ class TestCloud:
     """Services assembled as a real process would, minus the sockets."""
 
     __test__ = False
+    #: Where clouds have their databases whose configuration does not say it; None: in their state directory.
+    homes: ClassVar[Homes | None] = None
 
     def __init__(
         self,
@@ -121,11 +126,15 @@ class TestCloud:
     ) -> None:
         """Assemble and start; `prepare` is called after the start (to make the first users, say)."""
         self.clock = TurnedClock()
+        sections = dict(config or {})
+        if self.homes is not None and "url" not in sections.get("database", {}):
+            url = self.homes.of(state, [manifest.name for manifest in manifests])
+            sections["database"] = {**sections.get("database", {}), "url": url}
         self.process = Process(
             manifests,
             state=state,
             ports=NoPorts(),
-            config=ConfigFile(dict(config or {})),
+            config=ConfigFile(sections),
             bus=bus,
             clock=self.clock,
             service_user=service_user,

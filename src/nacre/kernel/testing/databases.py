@@ -25,13 +25,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from nacre.kernel.testing import daemons
+from nacre.kernel.testing.cloud import TestCloud
 from nacre.kernel.testing.daemons import free_ports, private_directory
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 START_SECONDS = 60
+CLOUDS_KEPT = 100
 
 
 class Server:
@@ -88,6 +90,14 @@ class Server:
                 connection.execute(text(f"CREATE DATABASE {prefix}{service}"))
         return self._url.format(name=prefix + "{service}")
 
+    def drop_cloud(self, url: str, services: Iterable[str]) -> None:
+        """Remove what `new_cloud` made, whoever is connected to it."""
+        force = " WITH (FORCE)" if self._engine.dialect.name == "postgresql" else ""
+        with self._engine.connect() as connection:
+            for service in services:
+                name = make_url(url.format(service=service)).database
+                connection.execute(text(f"DROP DATABASE IF EXISTS {name}{force}"))
+
     def wait(self) -> None:
         """Return when the server answers."""
         self._engine.dispose()  # those of an earlier life
@@ -117,6 +127,23 @@ class Server:
 
     def _has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
+
+
+class Homes:
+    """Databases for clouds that say nothing of theirs: each state directory has its own, as long as it is young."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._known: dict[Path, tuple[str, list[str]]] = {}
+
+    def of(self, state: Path, services: Iterable[str]) -> str:
+        """Return the URL, with `{service}` in it, for the cloud of a state directory."""
+        if state not in self._known:
+            names = list(services)
+            self._known[state] = self._server.new_cloud(names), names
+            if len(self._known) > CLOUDS_KEPT:
+                self._server.drop_cloud(*self._known.pop(next(iter(self._known))))
+        return self._known[state][0]
 
 
 @contextmanager
@@ -244,3 +271,19 @@ def database_url(request: pytest.FixtureRequest) -> str:
         return str(request.getfixturevalue("sqlite_url"))
     server: Server = request.getfixturevalue(request.param)
     return server.new_database()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The clouds of tests may live on a server instead of SQLite: `nacre test tests/services --engine mariadb`."""
+    words = "where the clouds of tests have their databases"
+    parser.addoption("--engine", choices=ENGINES, default=ENGINES[0], help=words)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give clouds whose configuration says nothing of databases those that --engine asks for."""
+    name = request.config.getoption("--engine")
+    if name != ENGINES[0]:
+        TestCloud.homes = Homes(request.getfixturevalue(name))
+    yield
+    TestCloud.homes = None
