@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,14 +77,17 @@ def _database(path: Path) -> Database:
 
 def active_jobs(state: Path) -> list[tuple[str, Job]]:
     """Return what is being worked on or waits, with the service's name."""
+    paths = sorted((state / "db").glob("*.sqlite"))
+    return jobs_in({path.stem: _database(path) for path in paths})
+
+
+def jobs_in(databases: Mapping[str, Database]) -> list[tuple[str, Job]]:
+    """Return the same of a cloud whose services have these databases."""
     found = []
-    for path in sorted((state / "db").glob("*.sqlite")):
-        database = _database(path)
+    for service, database in databases.items():
         if database.read(jobs.are_kept):
             active = database.read(jobs.page, Page(limit=PAGE), {"active": True})
-            found += [
-                (path.stem, job) for job in active if not (job.resource or "").startswith("reconciler/")
-            ]
+            found += [(service, job) for job in active if not (job.resource or "").startswith("reconciler/")]
     return found
 
 
@@ -98,7 +102,15 @@ def subjects_of_jobs(state: Path) -> set[str]:
 
 
 def take(admin: CloudClient, state: Path) -> Census:
-    """Look at everything.  `admin` must be an administrator."""
+    """Look at everything of a cloud with one state directory.  `admin` must be an administrator."""
+    hosts = {path.name: path for path in sorted((state / "hosts").iterdir())}
+    return look(admin, active_jobs(state), hosts, state / "images")
+
+
+def look(
+    admin: CloudClient, active: list[tuple[str, Job]], hosts: Mapping[str, Path], images_kept_in: Path
+) -> Census:
+    """Look at everything; `hosts` are the directories in which the hosts keep what they have."""
     servers = _all(admin, "compute", "/servers/detail", "servers", version=SERVER_VERSION, all_tenants=1)
     ports = _all(admin, "network", "/v2.0/ports", "ports")
     floating_ips = _all(admin, "network", "/v2.0/floatingips", "floatingips")
@@ -110,16 +122,14 @@ def take(admin: CloudClient, state: Path) -> Census:
         for consumer, each in held.items():
             allocations[consumer][provider["uuid"]] = each["resources"]
     projects = {project["id"] for project in admin.get("identity", "/projects")["projects"]}
-    machines, records, files = _of_hosts(state / "hosts")
+    machines, records, files = _of_hosts(hosts)
     files |= {
-        f"images/{path.relative_to(state / 'images')}"
-        for path in (state / "images").rglob("*")
-        if path.is_file()
+        f"images/{path.relative_to(images_kept_in)}" for path in images_kept_in.rglob("*") if path.is_file()
     }
     return Census(
         servers, ports, floating_ips, images, providers, dict(allocations),
         {project: _used(admin, project) for project in projects},
-        active_jobs(state), machines, records, _migrations(admin), files,
+        active, machines, records, _migrations(admin), files,
     )  # fmt: skip
 
 
@@ -149,16 +159,16 @@ def _used(admin, project):
     return used | {name: network[name]["used"] for name in ("port", "floatingip")}
 
 
-def _of_hosts(directory):
+def _of_hosts(hosts):
     machines, records, files = {}, {}, set()
-    for host in sorted(directory.iterdir()):
+    for name, host in hosts.items():
         compute = host / "compute"
-        machines[host.name] = _read(compute / "machines")
-        records[host.name] = _read(compute / "records")
+        machines[name] = _read(compute / "machines")
+        records[name] = _read(compute / "records")
         files |= {
-            f"{host.name}/{path.relative_to(host)}"
-            for name in ("machines", "records", "snapshots", "consoles")
-            for path in (compute / name).rglob("*")
+            f"{name}/{path.relative_to(host)}"
+            for kept in ("machines", "records", "snapshots", "consoles")
+            for path in (compute / kept).rglob("*")
             if path.suffix != ".json"
         }
     return machines, records, files

@@ -40,6 +40,7 @@ from nacre.kernel.pool import CompensatingPool
 from nacre.kernel.service import ANONYMOUS, Manifest, Service
 from nacre.kernel.shared_key import SharedKey
 from nacre.kernel.tasks import Crew, Runner
+from nacre.kernel.tasks.crew import LEASE_SECONDS
 from nacre.kernel.tasks.neighbours import share as share_hints
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class ProcessOptions(Options, frozen=True, kw_only=True):
     """How many threads there may be with those that wait."""
     task_threads: int = 8
     """How many steps of background jobs run at once."""
+    lease_seconds: float = LEASE_SECONDS
+    """How long a job is left to a process that says nothing more, before another goes on with it."""
     public_host: str | None = None
     """The host name in the catalog; by default the address that is listened on."""
     public_scheme: str = "http"
@@ -155,7 +158,9 @@ class Process:
         self.pool = CompensatingPool(
             runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
         )
-        self._crew = Crew(self.pool, jobs_at_once=self.options.task_threads)
+        self._crew = Crew(
+            self.pool, jobs_at_once=self.options.task_threads, lease_seconds=self.options.lease_seconds
+        )
         self._elsewhere = dict(elsewhere or {})
         self._clients: dict[str, Client] = {}
         self._catalog = Catalog(self._ask_catalog, self.clock)

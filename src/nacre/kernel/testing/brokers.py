@@ -98,6 +98,11 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pids(self) -> list[int]:
+        """The numbers of its processes."""
+        return [each.pid for each in (self._process, self._epmd) if each is not None]
+
+    @property
     def url(self) -> str:
         """The URL of an account that may do anything."""
         return self.url_of(OWNER)

@@ -1,0 +1,117 @@
+"""What must be true once everything is back: of servers at once, of all the rest when the work is done."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import invariants
+from nacre.cloud import doctor
+from nacre.cloud.lab.bed import Bed
+from nacre.kernel.db import Database
+from nacre.services import NAMES
+
+SECONDS_TO_HAVE_A_JOB = 10.0
+SECONDS_TO_FINISH = 180.0
+SECONDS_TO_AGREE = 20.0
+LOOK_SECONDS = 0.5
+PAGE = 1000
+DEFAULT_GROUP = "default"  # each project keeps its own
+NETWORK_KINDS = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups")
+
+
+class Aftermath:
+    """The one who looks at a cloud through its APIs, into its databases and at its hosts."""
+
+    def __init__(self, bed: Bed) -> None:
+        self._bed, self._admin = bed, bed.admin()
+        url = tomllib.loads(bed.config.read_text())["database"]["url"]
+        self._databases = {name: Database(url.replace("{service}", name)) for name in NAMES}
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        for database in self._databases.values():
+            database.close()
+
+    def census(self) -> invariants.Census:
+        """Look at everything there is."""
+        hosts = {host: self._bed.state_of(host).root / "hosts" / host for host in self._bed.hosts}
+        active = invariants.jobs_in(self._databases)
+        return invariants.look(self._admin, active, hosts, self._bed.where / "images")
+
+    def counts(self) -> Counter[str]:
+        """Return how much there is of what clients can make."""
+        found: Counter[str] = self.census().names()
+        for kind in NETWORK_KINDS:
+            rows = self._admin.get("network", f"/v2.0/{kind}")[kind.replace("-", "_")]
+            found[kind] = sum(1 for row in rows if row.get("name") != DEFAULT_GROUP)
+        return found
+
+    def abandoned(self) -> list[str]:
+        """Return what is in a transitional state though no live job works on it, after some time to find one."""
+        deadline = time.monotonic() + SECONDS_TO_HAVE_A_JOB
+        while (found := self._abandoned()) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return found
+
+    def _abandoned(self) -> list[str]:
+        servers = self.census().servers.values()
+        active = invariants.jobs_in(self._databases)
+        worked_on = {(job.resource or "").partition("/")[2] for _, job in active}
+        now = self._databases["compute"].clock.now()
+        found = [
+            f"server {each['name']} is {each['status']}/{each['OS-EXT-STS:task_state']}, and no job works on it"
+            for each in servers
+            if (each["OS-EXT-STS:task_state"] or each["status"] == "BUILD") and each["id"] not in worked_on
+        ]
+        found += [
+            f"job {job.id} ({job.kind} of {job.resource}) is held by somebody dead since {job.due_at}"
+            for _, job in active
+            if job.state == "running" and job.due_at < now
+        ]
+        return found
+
+    def unfinished(self) -> list[str]:
+        """Return the work that does not come to its end."""
+        deadline = time.monotonic() + SECONDS_TO_FINISH
+        while (active := invariants.jobs_in(self._databases)) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return [
+            f"job {job.id} ({job.kind} of {job.resource}, {job.step}) is {job.state}: {job.waits_for or job.error}"
+            for _, job in active
+        ]
+
+    def disagreements(self) -> list[str]:
+        """Return where two parts of the cloud disagree and stay so."""
+        deadline = time.monotonic() + SECONDS_TO_AGREE
+        while (found := invariants.problems(self.census())) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return found
+
+    def drift(self) -> list[str]:
+        """Have the cloud's own doctor look everywhere; return what is found amiss."""
+        doctor.examine(self._admin)
+        return [
+            f"drift: {each.kind} {each.resource_id} on {each.host}: {each.text} ({each.state})"
+            for each in doctor.read(self._admin).findings
+            if each.state != "healed"
+        ]
+
+    def healed(self) -> Counter[str]:
+        """Count the drift that was found and healed, by its kind."""
+        return Counter(each.kind for each in doctor.read(self._admin).findings if each.state == "healed")
+
+
+def logged_errors(bed: Bed) -> list[str]:
+    """Return what programs wrote that nobody should ever read: traces of exceptions that nothing foresaw."""
+    found = []
+    for path in sorted(Path(bed.where / "log").glob("*.log")):
+        lines = path.read_text(errors="replace").splitlines()
+        found += [
+            f"{path.stem}: {lines[number - 1] if number else ''}"
+            for number, line in enumerate(lines)
+            if line.startswith("Traceback")
+        ]
+    return found
