@@ -25,6 +25,7 @@ from nacre.kernel.db import (
     Sort,
     Transaction,
     UtcDateTime,
+    among,
     column,
     conditions,
     new_metadata,
@@ -111,6 +112,36 @@ def test_values_come_back_as_they_went_in(db):
     assert found.at is not None
     assert found.at.tzinfo is UTC
     assert isinstance(found.colour, Colour)
+
+
+def test_one_of_several_that_are_named_when_the_statement_runs(db):
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    things_there = [
+        Thing(f"{n:04}", f'it\'s "{n}" %s 🐚', list(Colour)[n % 2], n, at=start + timedelta(n))
+        for n in range(600)
+    ]
+    db.run(insert, *things_there)
+    some = select(things).where(among(things.c.id), things.c.size < 500).order_by(things.c.id)
+
+    def found(statement, **values):
+        return [thing.id for thing in db.read(lambda tx: tx.all(statement, Thing, values))]
+
+    for asked in (["0001"], [], ["0003", "0001", "none"], (f"{n:04}" for n in range(600)), {"0001"}):
+        asked = list(asked)
+        assert found(some, ids=asked) == sorted(each for each in asked if each < "0500")
+
+    def column_among(name, values):
+        return found(select(things).where(among(things.c[name], "values")), values=values)
+
+    assert column_among("name", ['it\'s "7" %s 🐚', "it's"]) == ["0007"]
+    assert column_among("size", [5, 2**62]) == ["0005"]
+    assert column_among("at", [start + timedelta(9)]) == ["0009"]
+    assert len(column_among("colour", [Colour.BLUE])) == 300
+    two = select(things).where(among(things.c.id), among(things.c.colour, "colours"))
+    assert found(two, ids=["0001", "0002"], colours=[Colour.RED]) == ["0002"]
+    below = select(things.c.id).where(among(things.c.id)).distinct()
+    outer = select(things).where(things.c.id.in_(below), things.c.size > 1).limit(5)
+    assert found(outer, ids=["0001", "0002"]) == ["0002"]
 
 
 def test_a_moment_without_zone_and_a_stranger_in_an_enum_are_refused(db):

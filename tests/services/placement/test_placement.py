@@ -149,6 +149,35 @@ def test_candidates_in_trees(admin):
     assert len(admin.get(f"{path}&group_policy=none").json["allocation_requests"]) == 2
 
 
+def test_a_limit_is_reached_where_few_of_many_will_do(admin):
+    for n in range(12):
+        admin.make_provider(f"host-{n}", {"VCPU": 8})
+    rare = {admin.make_provider(f"rare-{n}", {"VCPU": 8}, traits=["HW_CPU_X86_AVX2"]) for n in range(3)}
+    path = "/allocation_candidates?resources=VCPU:1&limit={}&{}=HW_CPU_X86_AVX2"
+    for query in ("required", "root_required"):
+        assert uuids(admin.get(path.format(3, query))) == rare
+        assert len(uuids(admin.get(path.format(2, query))) & rare) == 2
+    assert len(admin.get(path.format(9, "required") + ",!HW_CPU_X86_VMX").json["allocation_requests"]) == 3
+
+
+def test_summaries_are_of_whole_trees_and_of_no_others(admin):
+    host = admin.make_provider("host", {"VCPU": 8, "MEMORY_MB": 64}, traits=["HW_CPU_X86_AVX2"])
+    card = admin.make_provider("card", {"VGPU": 1}, parent=host)
+    admin.make_provider("full", {"VCPU": 1})
+    path = "/allocation_candidates?resources=VCPU:2"
+    summaries = admin.get(path).json["provider_summaries"]
+    assert summaries[host] == {
+        "resources": {"VCPU": {"capacity": 8, "used": 0}, "MEMORY_MB": {"capacity": 64, "used": 0}},
+        "traits": ["HW_CPU_X86_AVX2"],
+        "parent_provider_uuid": None,
+        "root_provider_uuid": host,
+    }
+    assert summaries[card]["parent_provider_uuid"] == summaries[card]["root_provider_uuid"] == host
+    assert set(summaries) == {host, card}
+    old = admin.get(path, version="1.26").json["provider_summaries"]
+    assert old == {host: {"resources": {"VCPU": {"capacity": 8, "used": 0}}, "traits": ["HW_CPU_X86_AVX2"]}}
+
+
 def test_a_tree_cannot_be_a_ring(admin):
     top = admin.make_provider("top")
     below = admin.make_provider("below", parent=top)

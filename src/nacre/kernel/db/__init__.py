@@ -9,6 +9,7 @@ otherwise settle each in its own way:
     transaction   the words inside it: one, find, all, insert, update, delete, lock, after_commit
     records       rows as frozen structs at nearly the speed of rows
     filters       where-clauses from what a caller asks for
+    membership    one of several ids, for statements that are built once
     paging        marker, limit, sort keys
     troubles      Duplicate, StillReferenced; which complaints are worth another try
     migrations    fresh tables quickly, old ones by Alembic
@@ -58,9 +59,10 @@ from nacre.kernel.db.columns import (
 )
 from nacre.kernel.db.database import Database, transaction_is_open
 from nacre.kernel.db.filters import Match, condition, conditions
+from nacre.kernel.db.membership import among
 from nacre.kernel.db.migrations import Schema, prepare
 from nacre.kernel.db.paging import MarkerNotFound, Page, Sort, UnknownSortKey, page
-from nacre.kernel.db.transaction import Transaction, among
+from nacre.kernel.db.transaction import Transaction
 from nacre.kernel.db.troubles import Duplicate, StillReferenced
 
 __all__ = [

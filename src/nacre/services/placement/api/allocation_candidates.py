@@ -149,20 +149,17 @@ def show(found: Found, version: Version, asked: set[str]) -> dict[str, Any]:
         requests.append(shown)
     used = {uuid for candidate in found.candidates for uuid in candidate.allocations}
     summaries = {}
-    for uuid, provider in found.providers.items():
+    for uuid, place in found.places.items():
         if uuid not in used and version < versions.CANDIDATE_TREES:
             continue
-        summary: dict[str, Any] = {
-            "resources": {
-                name: {"capacity": inventory.capacity, "used": inventory.used}
-                for name, inventory in found.inventories[uuid].items()
-                if name in asked or version >= versions.FULL_SUMMARIES
-            }
-        }
+        room = found.room[uuid]
+        if version < versions.FULL_SUMMARIES:
+            room = {name: room[name] for name in room if name in asked}
+        summary: dict[str, Any] = {"resources": room}
         if version >= versions.CANDIDATE_TRAITS:
             summary["traits"] = found.traits[uuid]
         if version >= versions.CANDIDATE_TREES:
-            summary["parent_provider_uuid"] = provider.parent_uuid
-            summary["root_provider_uuid"] = provider.root_uuid
+            summary["parent_provider_uuid"] = place.parent_uuid
+            summary["root_provider_uuid"] = place.root_uuid
         summaries[uuid] = summary
     return {"allocation_requests": requests, "provider_summaries": summaries}

@@ -2,7 +2,8 @@
 
 A request is one unnamed group, whose resources may come from several providers of one tree, and any
 number of named groups, each served by one provider.  SQL finds, for each resource class, the
-providers with room; the rest is set arithmetic here.
+providers with room; the rest is set arithmetic here, in one tree of providers after the other until
+there are as many candidates as are wanted.
 
 Sharing providers (MISC_SHARES_VIA_AGGREGATE) are not considered: nothing in nacre makes one.
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.placement.db import names, providers
-from nacre.services.placement.db.providers import Inventory, Provider
+from nacre.services.placement.db.providers import Inventory, Place, Room
 from nacre.services.placement.errors import UnknownClass, UnknownTraits
 
 UNNAMED = ""
@@ -63,9 +64,15 @@ class Found(msgspec.Struct, frozen=True):
     """Candidates, and all about the providers in their trees."""
 
     candidates: list[Candidate]
-    providers: dict[str, Provider]
-    inventories: dict[str, dict[str, Inventory]]
+    places: dict[str, Place]
+    room: dict[str, dict[str, Room]]
     traits: dict[str, list[str]]
+
+
+#: For each group of a request, by its suffix: class → the providers that could give it.
+Fits = dict[str, dict[str, set[str]]]
+#: One way to serve a group: provider → class → amount.
+Way = dict[str, dict[str, int]]
 
 
 def find(ctx: Context, query: Query) -> Found:
@@ -76,31 +83,42 @@ def find(ctx: Context, query: Query) -> Found:
 def _find(tx: Transaction, query: Query, maximum: int) -> Found:
     _check_names(tx, query)
     fits = {suffix: _providers_for(tx, group) for suffix, group in query.groups.items()}
-    everyone = {uuid for by_class in fits.values() for uuids in by_class.values() for uuid in uuids}
-    known = providers.trees(tx, everyone)
-    roots = _acceptable_roots(tx, query, known)
-    traits = _traits_that_matter(tx, query, known)
-    by_root: dict[str, list[str]] = defaultdict(list)
-    for provider in known.values():
-        if provider.root_uuid in roots:
-            by_root[provider.root_uuid].append(provider.uuid)
+    able = {suffix: _able(tx, group, fits[suffix]) for suffix, group in query.groups.items()}
     limit = min(query.limit or maximum, maximum)
-    trees = list(by_root.values())
-    if len(trees) > limit:
-        random.shuffle(trees)  # or the same few hosts would be offered to everybody until they are full
     candidates: list[Candidate] = []
-    for members in trees:
-        room = providers.inventories_of(tx, members) if len(query.groups) > 1 else None
-        ways = _in_tree(query, fits, frozenset(members), known, traits)
-        fitting = (one for one in ways if room is None or _fits_together(one, room))
-        candidates += itertools.islice(fitting, limit - len(candidates))
-        if len(candidates) >= limit:
+    places: dict[str, Place] = {}
+    for tree in _trees(tx, query, fits, able, limit):
+        some = _in_tree(tx, query, fits, able, tree)
+        if found := list(itertools.islice(some, limit - len(candidates))):
+            candidates += found
+            places |= tree
+        if len(candidates) == limit:
             break
-    shown = {known[uuid].root_uuid for one in candidates for uuid in one.allocations}
-    involved = {uuid: one for uuid, one in known.items() if one.root_uuid in shown}
-    return Found(
-        candidates, involved, providers.inventories_of(tx, involved), providers.traits_of(tx, involved)
-    )
+    return Found(candidates, places, providers.room_of(tx, places), providers.traits_of(tx, places))
+
+
+def _trees(
+    tx: Transaction, query: Query, fits: Fits, able: dict[str, _Able], limit: int
+) -> Iterator[dict[str, Place]]:
+    """Yield the trees that may serve a request: each holds somebody with what is rarest of all that is asked."""
+    wanted = [providers.with_trait(tx, alternatives) for alternatives in query.root_required]
+    barred = providers.with_trait(tx, query.root_forbidden) if query.root_forbidden else set()
+    every = [uuids for by_class in fits.values() for uuids in by_class.values()]
+    every += [uuids for each in able.values() for uuids in each.traits]
+    rarest = sorted(min([*every, *wanted], key=len))
+    if len(rarest) > limit:
+        random.shuffle(rarest)  # or the same few hosts would be offered to everybody until they are full
+    seen: set[str] = set()
+    while rarest:
+        trees: dict[str, dict[str, Place]] = defaultdict(dict)
+        for place in providers.places(tx, rarest[:limit]):
+            if place.root_uuid not in seen:
+                trees[place.root_uuid][place.uuid] = place
+        seen.update(trees)
+        for root, tree in trees.items():
+            if root not in barred and all(root in uuids for uuids in wanted):
+                yield tree
+        rarest, limit = rarest[limit:], 2 * limit
 
 
 def _check_names(tx: Transaction, query: Query) -> None:
@@ -124,7 +142,7 @@ def _providers_for(tx: Transaction, group: Group) -> dict[str, set[str]]:
     if group.forbidden:
         barred |= providers.with_trait(tx, group.forbidden)
     if group.in_tree is not None:
-        tree = set(providers.trees(tx, [group.in_tree]))
+        tree = {place.uuid for place in providers.places(tx, [group.in_tree])}
         allowed = tree if allowed is None else allowed & tree
     found = {}
     for name, amount in group.resources.items():
@@ -133,95 +151,79 @@ def _providers_for(tx: Transaction, group: Group) -> dict[str, set[str]]:
     return found
 
 
-def _acceptable_roots(tx: Transaction, query: Query, known: dict[str, Provider]) -> set[str]:
-    roots = {provider.root_uuid for provider in known.values()}
-    for alternatives in query.root_required:
-        roots &= providers.with_trait(tx, alternatives)
-    if query.root_forbidden:
-        roots -= providers.with_trait(tx, query.root_forbidden)
-    return roots
+class _Able(msgspec.Struct, frozen=True):
+    """Who meets what a group asks for: each trait (or alternatives) by itself, and all of it, resources included.
+
+    `alone` is None where anybody will do.
+    """
+
+    traits: list[set[str]]
+    alone: set[str] | None
 
 
-def _traits_that_matter(
-    tx: Transaction, query: Query, known: dict[str, Provider]
-) -> dict[frozenset[str], set[str]]:
-    """Return, for each alternative of traits that a group requires, the providers that meet it."""
-    wanted = {alternatives for group in query.groups.values() for alternatives in group.required}
-    return {alternatives: providers.with_trait(tx, alternatives) for alternatives in wanted}
+def _able(tx: Transaction, group: Group, fits: dict[str, set[str]]) -> _Able:
+    traits = [providers.with_trait(tx, alternatives) for alternatives in group.required]
+    every = [*fits.values(), *traits]
+    return _Able(traits, set.intersection(*every) if every else None)
 
 
 def _in_tree(
-    query: Query,
-    fits: dict[str, dict[str, set[str]]],
-    members: frozenset[str],
-    known: dict[str, Provider],
-    traits: dict[frozenset[str], set[str]],
+    tx: Transaction, query: Query, fits: Fits, able: dict[str, _Able], tree: dict[str, Place]
+) -> Iterable[Candidate]:
+    """Return the candidates of one tree."""
+    ways = {
+        suffix: _spread(group, fits[suffix], able[suffix].traits, tree)
+        if suffix == UNNAMED and len(tree) > 1 and query.trees
+        else _single(group, able[suffix].alone, tree)
+        for suffix, group in query.groups.items()
+    }
+    if len(ways) > 1:
+        return _combined(tx, query, ways, tree)
+    return [Candidate(way, {suffix: sorted(way)}) for suffix in ways for way in ways[suffix]]
+
+
+def _combined(
+    tx: Transaction, query: Query, ways: dict[str, list[Way]], tree: dict[str, Place]
 ) -> Iterator[Candidate]:
-    """Yield the candidates of one tree."""
-    choices: list[list[tuple[str, dict[str, dict[str, int]]]]] = []
-    for suffix, group in query.groups.items():
-        options = (
-            _spread(query, group, fits[suffix], members, traits)
-            if suffix == UNNAMED
-            else _single(group, fits[suffix], members, traits)
-        )
-        if not options:
-            return
-        choices.append([(suffix, option) for option in options])
-    for combination in itertools.product(*choices):
-        if _holds_together(query, combination, known):
-            yield _merge(combination)
+    """Yield the ways in which a tree serves several groups together."""
+    if not all(ways.values()):
+        return
+    room = providers.inventories_of(tx, tree)
+    for combination in itertools.product(*ways.values()):
+        chosen = dict(zip(ways, combination, strict=True))
+        if _holds_together(query, chosen, tree):
+            candidate = _merge(chosen)
+            if _fits_together(candidate, room):
+                yield candidate
 
 
-def _single(
-    group: Group,
-    fits: dict[str, set[str]],
-    members: frozenset[str],
-    traits: dict[frozenset[str], set[str]],
-) -> list[dict[str, dict[str, int]]]:
+def _single(group: Group, able: set[str] | None, tree: dict[str, Place]) -> list[Way]:
     """Return the ways in which one provider serves a whole group."""
-    able = set(members)
-    for uuids in fits.values():
-        able &= uuids
-    for alternatives in group.required:
-        able &= traits[alternatives]
-    return [{uuid: dict(group.resources)} for uuid in sorted(able)]
+    return [{uuid: group.resources} for uuid in sorted(tree) if able is None or uuid in able]
 
 
 def _spread(
-    query: Query,
-    group: Group,
-    fits: dict[str, set[str]],
-    members: frozenset[str],
-    traits: dict[frozenset[str], set[str]],
-) -> list[dict[str, dict[str, int]]]:
+    group: Group, fits: dict[str, set[str]], traits: list[set[str]], tree: dict[str, Place]
+) -> list[Way]:
     """Return the ways in which the providers of a tree serve a group together."""
-    if len(members) == 1 or not query.trees:
-        return _single(group, fits, members, traits)
-    able = [sorted(fits[name] & members) for name in group.resources]
     ways = []
-    for chosen in itertools.product(*able):
-        used = set(chosen)
-        if all(used & traits[alternatives] for alternatives in group.required):
-            way: dict[str, dict[str, int]] = defaultdict(dict)
+    for chosen in itertools.product(*[sorted(fits[name] & tree.keys()) for name in group.resources]):
+        if all(not able.isdisjoint(chosen) for able in traits):
+            way: Way = defaultdict(dict)
             for (name, amount), uuid in zip(group.resources.items(), chosen, strict=True):
                 way[uuid][name] = amount
             ways.append(dict(way))
     return ways
 
 
-def _holds_together(
-    query: Query,
-    combination: Sequence[tuple[str, dict[str, dict[str, int]]]],
-    known: dict[str, Provider],
-) -> bool:
-    named = [next(iter(way)) for suffix, way in combination if suffix != UNNAMED and way]
+def _holds_together(query: Query, chosen: dict[str, Way], tree: dict[str, Place]) -> bool:
+    """Tell whether the ways chosen for the groups keep what is to hold between these."""
+    named = [next(iter(way)) for suffix, way in chosen.items() if suffix != UNNAMED and way]
     if query.isolate and len(set(named)) != len(named):
         return False
-    chosen = dict(combination)
     for suffixes in query.same_subtree:
         uuids = {uuid for suffix in suffixes for uuid in chosen.get(suffix, ())}
-        if uuids and not any(all(_is_below(known, uuid, top) for uuid in uuids) for top in uuids):
+        if uuids and not any(all(_is_below(tree, uuid, top) for uuid in uuids) for top in uuids):
             return False
     return True
 
@@ -235,19 +237,19 @@ def _fits_together(candidate: Candidate, room: dict[str, dict[str, Inventory]]) 
     )
 
 
-def _is_below(known: dict[str, Provider], uuid: str, top: str) -> bool:
+def _is_below(tree: dict[str, Place], uuid: str, top: str) -> bool:
     at: str | None = uuid
     while at is not None:
         if at == top:
             return True
-        at = known[at].parent_uuid
+        at = tree[at].parent_uuid
     return False
 
 
-def _merge(combination: Sequence[tuple[str, dict[str, dict[str, int]]]]) -> Candidate:
+def _merge(chosen: dict[str, Way]) -> Candidate:
     allocations: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     mappings: dict[str, list[str]] = {}
-    for suffix, way in combination:
+    for suffix, way in chosen.items():
         mappings[suffix] = sorted(way)
         for uuid, amounts in way.items():
             for name, amount in amounts.items():

@@ -25,7 +25,7 @@ from nacre.services.placement.errors import (
     ProviderNotFound,
 )
 
-BATCH = 500
+BATCH = 5000
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -56,7 +56,27 @@ class Inventory(msgspec.Struct, frozen=True):
     @property
     def capacity(self) -> int:
         """How much may be allocated in all."""
-        return int((self.total - self.reserved) * self.allocation_ratio)
+        return capacity_of(self.total, self.reserved, self.allocation_ratio)
+
+
+def capacity_of(total: int, reserved: int, allocation_ratio: float) -> int:
+    """Return how much of an inventory may be allocated in all."""
+    return int((total - reserved) * allocation_ratio)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a provider stands in its tree."""
+
+    uuid: str
+    parent_uuid: str | None
+    root_uuid: str
+
+
+class Room(msgspec.Struct, frozen=True):
+    """How much of one class a provider could give in all, and how much of that is taken."""
+
+    capacity: int
+    used: int
 
 
 def get(tx: Transaction, uuid: str) -> Provider:
@@ -169,6 +189,25 @@ def inventories_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, dict[str,
     return found
 
 
+_ROOM = select(
+    inventories.c.provider_uuid,
+    inventories.c.resource_class,
+    inventories.c.total,
+    inventories.c.reserved,
+    inventories.c.allocation_ratio,
+    inventories.c.used,
+).where(among(inventories.c.provider_uuid))
+
+
+def room_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, dict[str, Room]]:
+    """Return how much providers have: provider → class → room."""
+    found: dict[str, dict[str, Room]] = {uuid: {} for uuid in uuids}
+    for batch in _batches(found):
+        for uuid, name, total, reserved, ratio, used in tx.execute(_ROOM, {"ids": batch}).all():
+            found[uuid][name] = Room(capacity_of(total, reserved, ratio), used)
+    return found
+
+
 def put_inventory(tx: Transaction, uuid: str, inventory: Inventory) -> None:
     """Write one inventory; what is used of it stays."""
     values = msgspec.structs.asdict(inventory)
@@ -266,9 +305,14 @@ def with_room(tx: Transaction, resource_class: str, amount: int) -> set[str]:
     return set(tx.scalars(_WITH_ROOM, {"class_name": resource_class, "amount": amount}))
 
 
-_TREES = select(providers).where(
-    providers.c.root_uuid.in_(select(providers.c.root_uuid).where(among(providers.c.uuid)).distinct())
-)
+def _whole_trees(*columns: Any) -> Select[Any]:
+    """Return the query for all of the trees that some providers belong to."""
+    roots = select(providers.c.root_uuid).where(among(providers.c.uuid)).distinct()
+    return select(*columns).where(providers.c.root_uuid.in_(roots))
+
+
+_TREES = _whole_trees(providers)
+_PLACES = _whole_trees(providers.c.uuid, providers.c.parent_uuid, providers.c.root_uuid)
 
 
 def trees(tx: Transaction, uuids: Iterable[str]) -> dict[str, Provider]:
@@ -278,6 +322,14 @@ def trees(tx: Transaction, uuids: Iterable[str]) -> dict[str, Provider]:
         for provider in tx.all(_TREES, Provider, {"ids": batch}):
             found[provider.uuid] = provider
     return found
+
+
+def places(tx: Transaction, uuids: Iterable[str]) -> list[Place]:
+    """Return where everybody stands in the trees that the given providers belong to."""
+    found = {
+        place.uuid: place for batch in _batches(uuids) for place in tx.all(_PLACES, Place, {"ids": batch})
+    }
+    return list(found.values())
 
 
 def _batches(uuids: Iterable[str]) -> Iterable[list[str]]:
