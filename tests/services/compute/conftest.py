@@ -117,6 +117,8 @@ class InProcess:
 class Link:
     """A host's way to the bus, which may be cut while the host goes on."""
 
+    between_processes = False
+
     def __init__(self, bus):
         self.bus, self.whole = bus, True
         self.topic = self.handlers = self.subscription = None

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -17,6 +18,8 @@ from websockets.sync.client import connect
 
 from nacre.kernel.http.app import Shell, listen
 from nacre.services.compute import rpc
+from nacre.services.compute.agent.passages import Identity
+from nacre.services.compute.agent.screens import Screens
 from nacre.services.compute.db import console_tokens, servers
 
 NOVNC = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
@@ -151,7 +154,7 @@ class ScreenHost:
     """A host with a screen: it answers the bus, greets whoever connects, and echoes what it is sent."""
 
     def __init__(self, cloud, path):
-        self.path, self.connections = path, []
+        self.path, self.connections, self.door = path, [], None
         self.subscription = cloud.process.bus.serve(rpc.host_topic("screens"), {rpc.CONSOLE: self.console})
         self.listener = socket.socket(socket.AF_UNIX)
 
@@ -161,7 +164,8 @@ class ScreenHost:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def console(self, message):
-        return rpc.Console(host="screens", type=message.type, path=str(self.path))
+        console = rpc.Console(host="screens", type=message.type, path=str(self.path))
+        return self.door.lend(console) if self.door else console
 
     def _accept(self):
         with contextlib.suppress(OSError):
@@ -199,6 +203,14 @@ def silent_screens(stocked, server, tmp_path):
 def screens(silent_screens):
     silent_screens.listen()
     return silent_screens
+
+
+@pytest.fixture
+def door(screens, tmp_path):
+    """The way to the screen for proxies on other machines, which this one has to take from now on."""
+    screens.door = Screens(Identity(tmp_path / "identity"), "127.0.0.1")
+    yield screens.door
+    screens.door.close()
 
 
 @pytest.fixture
@@ -248,6 +260,56 @@ def test_bytes_pass_both_ways(member, server, screens, proxy):
         assert connection.recv(timeout=10) == b"cba"
         screens.hang_up()
         assert closing_of(connection).code == 1000
+
+
+def test_bytes_pass_between_machines(member, server, screens, door, proxy):
+    url = ask(member, server).json["remote_console"]["url"]
+    with look(proxy, url) as connection:
+        assert connection.recv(timeout=10) == GREETING
+        connection.send(b"abc" * 100_000)
+        echoed = b""
+        while len(echoed) < 300_000:
+            echoed += connection.recv(timeout=10)
+        assert set(echoed) == set(b"abc")
+        screens.hang_up()
+        assert closing_of(connection).code == 1000
+
+
+def test_a_host_that_is_another_is_not_shown(member, server, screens, door, proxy, tmp_path):
+    url = ask(member, server).json["remote_console"]["url"]
+    lend, stranger = door.lend, Identity(tmp_path / "stranger")
+    screens.door = SimpleNamespace(
+        lend=lambda console: msgspec.structs.replace(lend(console), certificate=stranger.certificate),
+        close=door.close,
+    )
+    with look(proxy, url) as connection:
+        assert closing_of(connection).code == 1013
+    assert not screens.connections
+
+
+def test_a_ticket_opens_one_screen_once(screens, door, tmp_path):
+    lent = door.lend(rpc.Console(host="screens", type=rpc.ConsoleType.VNC, path=str(screens.path)))
+    assert (lent.path, lent.address) == ("", "127.0.0.1")
+    assert lent.ticket not in repr(lent)
+
+    def visit(ticket):
+        terms = Identity(tmp_path / "visitor").context(lent.certificate, listens=False)
+        with terms.wrap_socket(socket.create_connection((lent.address, lent.port))) as visitor:
+            visitor.sendall(f"{ticket}\n".encode())
+            return visitor.recv(len(GREETING))
+
+    assert visit("nonsense") == b""
+    assert visit(lent.ticket) == GREETING
+    assert visit(lent.ticket) == b""
+
+
+def test_a_ticket_is_good_for_a_while(screens, tmp_path):
+    now = [0.0]
+    door = Screens(Identity(tmp_path / "identity"), "127.0.0.1", now=lambda: now[0])
+    lent = door.lend(rpc.Console(host="screens", type=rpc.ConsoleType.VNC, path=str(screens.path)))
+    now[0] = 31.0
+    assert door._redeem(lent.ticket.encode()) is None
+    door.close()
 
 
 def test_a_token_opens_once(member, server, screens, proxy):

@@ -28,6 +28,7 @@ from nacre.services.compute.agent.movements import Movements
 from nacre.services.compute.agent.options import AgentOptions
 from nacre.services.compute.agent.passages import Doors, Identity
 from nacre.services.compute.agent.records import Records
+from nacre.services.compute.agent.screens import Screens
 from nacre.services.compute.agent.snapshots import Snapshots
 from nacre.services.compute.agent.transfers import HttpTransfers, Transfers
 from nacre.services.compute.agent.verbs import Verbs
@@ -72,7 +73,9 @@ class ComputeAgent:
         self._lanes = Lanes(workers=self._options.workers, name=f"compute-{host}")
         self._snapshots = Snapshots(state_dir / "snapshots", transfers or HttpTransfers())
         self.watch = Watch(host, bus, driver, self._records, self._lanes, self._clock)
-        doors = Doors(Identity(state_dir / "identity"), self._options.move_address, self._options.move_ports)
+        identity = Identity(state_dir / "identity")
+        doors = Doors(identity, self._options.move_address, self._options.move_ports)
+        self._screens = Screens(identity, self._options.move_address, self._options.screen_port)
         self._movements = Movements(driver, doors)
         verbs = Verbs(driver, self._records, self._snapshots, self._movements)
         self._commands = Commands(host, verbs, self._records, self._lanes, self.watch, self._clock)
@@ -119,6 +122,7 @@ class ComputeAgent:
         if self._subscription is not None:
             self._subscription.close(timeout_seconds)
         self._movements.close()
+        self._screens.close()
         self._lanes.close(timeout_seconds)
         self.driver.close()
         if self._heart.is_alive() and self._heart is not threading.current_thread():
@@ -312,7 +316,9 @@ class ComputeAgent:
     def _console(self, message: rpc.ConsoleRequest) -> rpc.Console:
         self.watch.known(message.server_id)
         console = self.driver.console(message.server_id, message.type)
-        return msgspec.structs.replace(console, host=self.host)
+        console = msgspec.structs.replace(console, host=self.host)
+        is_elsewhere = self._bus.between_processes and message.type is rpc.ConsoleType.VNC
+        return self._screens.lend(console) if is_elsewhere else console
 
     def _diagnostics(self, message: rpc.DiagnosticsRequest) -> rpc.Diagnostics:
         self.watch.known(message.server_id)

@@ -28,3 +28,5 @@ class AgentOptions:
     """
     move_ports: tuple[int, int] = (0, 0)
     """The first and the last port used for that, for firewalls; 0, 0: whichever is free."""
+    screen_port: int = 0
+    """Where, at that address, console proxies of other machines reach the screens of servers; 0: whichever is free."""

@@ -57,6 +57,13 @@ class Identity:
         context.load_cert_chain(certificate, key)
         return context
 
+    def context_for_anybody(self) -> ssl.SSLContext:
+        """Return the terms for whoever connects and proves in some other way that they may."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(*self._files())
+        return context
+
     def _files(self) -> tuple[Path, Path]:
         certificate, key = self._directory / "certificate.pem", self._directory / "key.pem"
         with self._lock:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import html
 import logging
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from nacre.kernel.http.routing import PUBLIC, Routes
 from nacre.kernel.http.websocket import NORMAL, POLICY_VIOLATION, TRY_AGAIN, WebSocket
 from nacre.kernel.ids import new_request_id
 from nacre.kernel.service import Service
+from nacre.services.compute import rpc
 from nacre.services.compute.api.consoles import PAGE
 from nacre.services.compute.app import console_tokens
 from nacre.services.compute.app.console_tokens import Screen
@@ -120,17 +122,28 @@ def _redeem(service: Service, token: str) -> Screen:
 async def _reach(screen: Screen) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to the guest's screen where its host said that it is."""
     console = screen.console
-    opening = (
-        asyncio.open_unix_connection(console.path)
-        if console.path
-        else asyncio.open_connection(console.address, console.port)
-    )
+    opening = asyncio.open_unix_connection(console.path) if console.path else _reach_elsewhere(console)
     try:
         return await asyncio.wait_for(opening, CONNECT_SECONDS)
     except (OSError, TimeoutError) as error:
         raise Unavailable(
             f"The screen cannot be reached on host {console.host}.", detail=str(error)
         ) from error
+
+
+async def _reach_elsewhere(console: rpc.Console) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to another machine's port for screens, which must be the one of that host, and show the ticket."""
+    terms = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    terms.minimum_version = ssl.TLSVersion.TLSv1_3
+    terms.check_hostname = False  # the certificate itself is compared
+    terms.load_verify_locations(cadata=console.certificate)
+    reader, writer = await asyncio.open_connection(console.address, console.port, ssl=terms)
+    peer = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    if peer != ssl.PEM_cert_to_DER_cert(console.certificate):
+        writer.close()
+        raise OSError("whoever answers there is another")
+    writer.write(f"{console.ticket}\n".encode())
+    return reader, writer
 
 
 async def _pass_on(connection: WebSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

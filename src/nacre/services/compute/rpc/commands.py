@@ -96,13 +96,18 @@ class ConsoleRequest(Message, frozen=True, kw_only=True):
 
 
 class Console(Message, frozen=True, kw_only=True):
-    """Where the console proxy on the same host reaches a guest's console.  Never given to a user."""
+    """Where the console proxy reaches a guest's console.  Never given to a user."""
 
     host: str
     type: ConsoleType
     path: str = ""  # a unix socket (vnc) or a terminal device (serial) on that host ...
-    address: str = ""  # ... or an address and port
+    address: str = ""  # ... or an address and port, for a proxy on any machine
     port: int = 0
+    certificate: str = ""  # what that port proves itself by, as PEM: exactly this one
+    ticket: str = ""  # what opens it, once and soon: to be sent as a line
+
+    def __repr__(self) -> str:
+        return f"Console(host={self.host!r}, type={self.type!r})"
 
 
 class DiagnosticsRequest(Message, frozen=True, kw_only=True):
