@@ -14,11 +14,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.conftest import MakeBed
+from cluster.conftest import MakeLab
 from cluster.fuzz.aftermath import Aftermath, logged_errors
 from cluster.fuzz.crowd import Crowd
-from cluster.fuzz.victims import Reaper, all_of
-from nacre.kernel.testing.brokers import Broker
+from cluster.fuzz.victims import Reapers, blows
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
@@ -37,19 +36,18 @@ SECTIONS = {
 
 @pytest.mark.timeout(SECONDS + REST_SECONDS)
 def test_nothing_goes_wrong_while_everything_is_killed(
-    make_bed: MakeBed,
-    broker: Broker,
-    request: pytest.FixtureRequest,
+    make_lab: MakeLab,
     tmp_path_factory: pytest.TempPathFactory,
     record_property: Callable[[str, object], None],
 ) -> None:
     again = f"FUZZ_SEED={SEED} FUZZ_SECONDS={SECONDS:g} FUZZ_ENGINE={ENGINE} FUZZ_CLIENTS={CLIENTS} pytest {__file__}"
-    bed = make_bed(ENGINE, control=2, split=SPLIT, sections=SECTIONS)
+    lab = make_lab(engine=ENGINE, control=2, split=SPLIT, sections=SECTIONS)
+    bed = lab.bed
     aftermath = Aftermath(bed)
     before = aftermath.counts()
     crowd = Crowd(bed, SEED, CLIENTS, tmp_path_factory.mktemp("fuzz"))
     violations = crowd.tally.violations
-    with Reaper(all_of(bed, broker, request.getfixturevalue(ENGINE)), SEED) as reaper, crowd:
+    with Reapers(blows(lab), SEED) as reapers, crowd:
         time.sleep(SECONDS)
     violations += aftermath.abandoned()
     violations += aftermath.unfinished()
@@ -62,17 +60,17 @@ def test_nothing_goes_wrong_while_everything_is_killed(
     after = aftermath.counts()
     violations += [f"left over: {after - before}"] if after - before else []
     violations += [f"lost: {before - after}"] if before - after else []
-    record_property("told", f"seed {SEED}: {_told(crowd, reaper, aftermath)}; {len(violations)} violations")
+    record_property("told", f"seed {SEED}: {_told(crowd, reapers, aftermath)}; {len(violations)} violations")
     assert not violations, "\n".join(
-        [f"play it again: {again}", _told(crowd, reaper, aftermath), *reaper.story, *violations]
+        [f"play it again: {again}", _told(crowd, reapers, aftermath), *reapers.story, *violations]
     )
 
 
-def _told(crowd: Crowd, reaper: Reaper, aftermath: Aftermath) -> str:
+def _told(crowd: Crowd, reapers: Reapers, aftermath: Aftermath) -> str:
     asked, done = _counted(crowd.tally.requests), crowd.tally.deeds.total()
     healed = _counted(aftermath.healed())
     return (
-        f"{done} deeds by {len(crowd.persons)} clients ({asked}); {_counted(reaper.deaths)}; healed {healed}"
+        f"{done} deeds by {len(crowd.persons)} clients ({asked}); {_counted(reapers.count)}; healed {healed}"
     )
 
 
