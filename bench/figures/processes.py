@@ -40,6 +40,10 @@ class Processes:
         """Return the memory they hold, shared pages split."""
         return sum(_kilobytes(pid, "smaps_rollup", "Pss") for pid in self.pids) * 1024
 
+    def threads(self) -> int:
+        """Return how many threads they have."""
+        return sum(int(fields[17]) for pid in self.pids if (fields := _stat(pid)))
+
     def watch_peak(self) -> "Peak":
         """Begin to watch for the largest memory."""
         return Peak(self)

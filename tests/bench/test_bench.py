@@ -31,3 +31,14 @@ def test_every_work_runs_without_errors() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     measured = [line for line in done.stdout.splitlines() if " nacre " in line]
     assert len(measured) >= len(WORKS), done.stdout
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_crowd_of_hosts_is_filled_listed_and_started_again() -> None:
+    command = [sys.executable, str(BENCH / "scale"), "--smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for title in ("At rest", "Booting", "Lists of the full cloud", "Killed and started again"):
+        assert f"## {title}" in done.stdout
+    heard = done.stdout.rpartition("| before |")[2].partition("\n")[0]
+    assert "compute server_report" in heard or "network host_changes" in heard, done.stdout

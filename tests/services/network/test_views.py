@@ -88,6 +88,31 @@ def test_many_neighbours_are_told_at_leisure_and_once(bind, make_host, cloud, mo
         host.assert_whole()
 
 
+def test_hosts_of_other_networks_that_are_to_look_lengthen_the_pause(
+    api, bind, make_host, cloud, monkeypatch
+):
+    """How many questions a second come of all networks together does not grow with their number."""
+    monkeypatch.setattr(wakes, "SECONDS_PER_HOST", 1.0)
+    second = api.make("networks")
+    api.make("subnets", network_id=second["id"], ip_version=4, cidr="10.0.1.0/24", enable_dhcp=False)
+    here, there = [make_host() for _ in range(3)], [make_host() for _ in range(3)]
+    for host in here:
+        bind(host, security_groups=[])
+    for host in there:
+        bind(host, second["id"], security_groups=[])
+    cloud.clock.turn(seconds=60)
+    pauses = []
+
+    def cast(topic, method, message):
+        if method is rpc.WAKE and message.patience_seconds:
+            pauses.append(message.patience_seconds)
+
+    monkeypatch.setattr(cloud.process.bus, "cast", cast)
+    bind(here[0], security_groups=[])
+    bind(there[0], second["id"], security_groups=[])
+    assert pauses == [2.0, 2.0, 4.0, 4.0]
+
+
 def test_tunnels_lead_to_every_other_host_of_a_network(bind, make_host, network):
     one, other = make_host(tunnel_ip="127.0.1.1"), make_host(tunnel_ip="127.0.1.2")
     bind(one)
@@ -159,6 +184,28 @@ def test_a_host_from_another_life_of_the_cloud_is_told_everything(bind, make_hos
     host.sync()
     host.revision += 1000
     assert host.sync().full
+
+
+def test_a_host_that_was_forgotten_is_told_everything_though_nothing_has_changed(bind, make_host, admin_api):
+    host = make_host()
+    bind(host)
+    host.sync()
+    assert not host.sync().full
+    for agent in admin_api.list("agents", host=host.name):
+        admin_api.remove("agents", agent["id"])
+    host.beat()
+    assert host.sync().full
+
+
+def test_what_was_read_while_it_was_written_is_told_again(cloud, bind, make_host):
+    """A change gets its revision only when somebody asks; until then nobody has heard everything."""
+    host, other = make_host(), make_host()
+    bind(host), bind(other)
+    host.sync(), other.sync(), host.sync()
+    port = bind(other)
+    assert port["id"] in {each.id for each in host.sync().neighbours}
+    host.sync()
+    host.assert_whole()
 
 
 def test_what_the_log_has_forgotten_is_told_whole(cloud, bind, make_host):

@@ -174,6 +174,12 @@ class Transaction:
             return self.execute(statement).rowcount
         return self.execute(_update_by_key(table), {**values, **_key_params(table, which)}).rowcount
 
+    def update_all(self, table: Table, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change many rows by their keys with one statement; all change the same columns."""
+        if rows:
+            params = [{**values, **_key_params(table, key)} for key, values in rows.items()]
+            self.execute(_update_by_key(table), params)
+
     def delete(self, table: Table, which: Which) -> int:
         """Remove the row with this key, or all rows where a condition holds; return how many went."""
         if isinstance(which, ColumnElement):

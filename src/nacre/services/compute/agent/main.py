@@ -36,6 +36,7 @@ from nacre.services.compute.agent.watch import LOOK, Watch
 
 log = logging.getLogger(__name__)
 
+VERSION = metadata.version("nacre")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -152,7 +153,7 @@ class ComputeAgent:
             status,
             host_ip=self._options.move_address,
             busy=self._lanes.length(),
-            agent_version=metadata.version("nacre"),
+            agent_version=VERSION,
             agent_started_at=self._started_at,
             reported_at=self._clock.now(),
             fault=self._trouble,

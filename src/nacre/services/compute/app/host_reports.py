@@ -8,11 +8,13 @@ the host sees.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from nacre.kernel import tasks
 from nacre.kernel.bus import Handlers
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
+from nacre.kernel.heartbeats import Heard, Heartbeats
 from nacre.kernel.service import Service
 from nacre.services.compute import rpc
 from nacre.services.compute.app import inventory, jobs, migrations, servers, services, states
@@ -26,6 +28,7 @@ from nacre.services.compute.db.tables import VmState
 log = logging.getLogger(__name__)
 
 GONE = "The host {host} has nothing of this server any more."
+_HEARTBEATS = "compute.heartbeats"
 _FOLLOWS_HOST = frozenset((VmState.ACTIVE, VmState.STOPPED, VmState.PAUSED, VmState.SUSPENDED))
 
 
@@ -159,9 +162,9 @@ def _remove_leftover(ctx: Context, server: Server, status: rpc.ServerStatus) -> 
     return True
 
 
-def _is_back(before: Host, now: Host, down_after_seconds: float) -> bool:
+def _is_back(before: Host, heard: Heard[rpc.HostStatus], down_after_seconds: float) -> bool:
     """Tell whether a host was down, or its agent was restarted, before this report."""
-    return not before.is_up(now.reported_at, down_after_seconds) or before.status.epoch != now.status.epoch
+    return not before.is_up(heard.at, down_after_seconds) or before.status.epoch != heard.report.epoch
 
 
 def tasks_of(ctx: Context, server_id: str) -> bool:
@@ -173,13 +176,21 @@ def tasks_of(ctx: Context, server_id: str) -> bool:
 def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
     """Take in what a host is and has; wake who tells placement when that changed."""
     services.note_here(ctx)  # whoever hears hosts is at work itself
+    heartbeats: Heartbeats[rpc.HostStatus] = ctx.service.memory.setdefault(_HEARTBEATS, Heartbeats(ctx.clock))
+    room = (status.vcpus, status.memory_mb, status.disk_gb, status.traits)
+    gist = (status.epoch, status.fault, status.hypervisor_hostname, *room)
+    heartbeats.add(status.host, status, gist, lambda heard: ctx.db.run(_record_hosts, ctx, heard))
 
-    def write(tx: Transaction) -> None:
-        before = hosts.find(tx, status.host)
-        host = hosts.record_status(tx, status)
-        if before is not None and _is_back(before, host, ctx.config.host_down_seconds):
-            services.wake_for_return(tx)
-        if inventory.wanted(ctx.config, host) != host.inventory:
-            tasks.wake(tx, kind=inventory.RECONCILER)
 
-    ctx.db.run(write)
+def _record_hosts(tx: Transaction, ctx: Context, heard: Sequence[Heard[rpc.HostStatus]]) -> None:
+    """Write down what several hosts said, and wake who has to do something about it."""
+    before = hosts.several(tx, [each.report.host for each in heard])
+    known = [(before[each.report.host], each) for each in heard if each.report.host in before]
+    hosts.record_again(tx, known)
+    for each in heard:
+        if each.report.host not in before:
+            hosts.record_status(tx, each.report)
+    if any(_is_back(host, each, ctx.config.host_down_seconds) for host, each in known):
+        services.wake_for_return(tx)
+    if any(inventory.is_other(ctx.config, before.get(each.report.host), each.report) for each in heard):
+        tasks.wake(tx, kind=inventory.RECONCILER)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from nacre.kernel.context import Context
+from nacre.services.compute import rpc
 from nacre.services.compute.config import ComputeOptions
 from nacre.services.compute.db import hosts
 from nacre.services.compute.db.hosts import Host
@@ -39,6 +40,13 @@ def wanted(options: ComputeOptions, host: Host) -> dict[str, Any] | None:
         "inventories": inventories,
         "traits": sorted(set(status.traits)),
     }
+
+
+def is_other(options: ComputeOptions, before: Host | None, status: rpc.HostStatus) -> bool:
+    """Tell whether placement knows a host otherwise than it should by what the host says now."""
+    return (
+        before is None or wanted(options, msgspec.structs.replace(before, status=status)) != before.inventory
+    )
 
 
 def tell(ctx: Context, host: Host) -> bool:

@@ -1,16 +1,20 @@
 """Hosts as compute knows them: what their agents reported, what operators decided, the zones they are in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
-from nacre.kernel.db import Page, Sort, Transaction, page
+from nacre.kernel.db import Page, Sort, Transaction, among, page
+from nacre.kernel.heartbeats import Heard
 from nacre.kernel.ids import new_id
 from nacre.services.compute import rpc
 from nacre.services.compute.db.tables import aggregate_hosts, aggregates, control_processes, hosts
+
+NEWS_SECONDS = 60
+"""A status is written anew when it is older than that, though only the time in it has changed."""
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -39,6 +43,18 @@ class Host(msgspec.Struct, frozen=True):
         """Tell whether its agent has reported lately, whatever people say of it."""
         return (now - self.reported_at).total_seconds() <= down_after_seconds
 
+    def has_told_all(self) -> bool:
+        """Tell whether nothing has changed on it, by its last report, since it told what had changed."""
+        return (self.status.epoch, self.status.change) == (self.epoch, self.change)
+
+    def says(self, status: rpc.HostStatus) -> bool:
+        """Tell whether a status is no news: the same but for the time, which is kept to the minute."""
+        later = status.uptime_seconds - self.status.uptime_seconds
+        timeless = msgspec.structs.replace(
+            status, reported_at=self.status.reported_at, uptime_seconds=self.status.uptime_seconds
+        )
+        return timeless == self.status and 0 <= later < NEWS_SECONDS
+
 
 class Aggregate(msgspec.Struct, frozen=True):
     """A set of hosts with properties in common; one of them may be an availability zone."""
@@ -55,6 +71,10 @@ class Aggregate(msgspec.Struct, frozen=True):
 _ALL = select(*[hosts.c[name] for name in Host.__struct_fields__])
 
 
+_NAMED = _ALL.where(among(hosts.c.name, "names"))
+_ALIVE = hosts.update().where(among(hosts.c.name, "names")).values(reported_at=bindparam("at"))
+
+
 def find(tx: Transaction, name: str) -> Host | None:
     """Return a host by its name, or None."""
     return tx.find(_ALL.where(hosts.c.name == name), Host)
@@ -64,8 +84,7 @@ def several(tx: Transaction, names: Collection[str]) -> dict[str, Host]:
     """Return those of these hosts that are known, by name."""
     if not names:
         return {}
-    found = tx.all(_ALL.where(hosts.c.name.in_(list(names))), Host)
-    return {host.name: host for host in found}
+    return {host.name: host for host in tx.all(_NAMED, Host, {"names": list(names)})}
 
 
 def lock(tx: Transaction, name: str) -> bool:
@@ -133,6 +152,22 @@ def record_status(tx: Transaction, status: rpc.HostStatus) -> Host:
     host = find(tx, status.host)
     assert host is not None
     return host
+
+
+def record_again(tx: Transaction, heard: Iterable[tuple[Host, Heard[rpc.HostStatus]]]) -> None:
+    """Keep what known hosts reported; for those that said nothing new, only that they live (to the second)."""
+    changed: dict[str, dict[str, object]] = {}
+    alive: dict[datetime, list[str]] = {}
+    for host, each in heard:
+        status = each.report
+        if host.says(status):
+            alive.setdefault(each.at.replace(microsecond=0), []).append(host.name)
+        else:
+            named = status.hypervisor_hostname
+            changed[host.name] = {"status": status, "reported_at": each.at, "hypervisor_hostname": named}
+    tx.update_all(hosts, changed)
+    for at, names in alive.items():
+        tx.execute(_ALIVE, {"names": names, "at": at})
 
 
 def free_number(tx: Transaction) -> int:

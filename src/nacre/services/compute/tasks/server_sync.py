@@ -1,8 +1,8 @@
 """Compare the servers that hosts have with those that they should have; heal what is safe, report the rest.
 
-Each host tells what changed since the number that we heard last, so a quiet cloud costs one small
-question for each host.  When an agent was restarted it tells everything, and then what it does not name
-is not there.
+A host that was away, or whose reports were lost, is asked what changed since the number that we heard last.
+Heartbeats carry the number, so nobody is asked who has nothing to tell, and a quiet cloud costs no question.
+When an agent was restarted it tells everything, and then what it does not name is not there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def run(ctx: Context) -> Report:
     found, notes = 0, []
     now = ctx.clock.now()
     for host in ctx.db.read(hosts.every):
-        if not host.is_up(now, ctx.config.host_down_seconds):
+        if not host.is_up(now, ctx.config.host_down_seconds) or host.has_told_all():
             continue
         try:
             found += sync(ctx, host)

@@ -63,9 +63,8 @@ def _mend_presences(tx: Transaction, news: News, host: str) -> list[str]:
         for id in sorted(said[kind] - real[kind]):
             presences.fade(tx, kind, id, host, lambda: False)
             words.append(f"it was told of {kind} {id} and does not carry it")
-        if kind != presences.GROUP:
-            for id in real[kind] ^ said[kind]:
-                news.network(id)
+        for id in real[kind] ^ said[kind]:
+            (news.group if kind == presences.GROUP else news.network)(id)
     news.hosts.add(host)
     return words
 

@@ -5,13 +5,16 @@ misses the event sees the status.  Reports may come twice and late; one about a 
 elsewhere by now does not count.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from nacre.kernel import events
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
+from nacre.kernel.heartbeats import Heard, Heartbeats
 from nacre.services.network import rpc
 from nacre.services.network.app import drift
 from nacre.services.network.app.news import News, write
@@ -19,33 +22,45 @@ from nacre.services.network.db import bindings, floating_ips, hosts, ports, pres
 from nacre.services.network.db.hosts import DHCP_AGENT, L3_AGENT, SWITCH_AGENT
 from nacre.services.network.db.ports import ACTIVE, DOWN, Port
 
+_HEARTBEATS = "network.heartbeats"
 PORT_UP, PORT_DOWN = "network.port.up", "network.port.down"
 
 
 def hear_host(ctx: Context, report: rpc.HostReport) -> None:
     """Note a heartbeat."""
-    write(ctx, _hear_host, report)
+    heartbeats: Heartbeats[rpc.HostReport] = ctx.service.memory.setdefault(_HEARTBEATS, Heartbeats(ctx.clock))
+    gist = (report.capabilities, report.physical_networks, report.tunnel_ip, report.started_at, report.driver)
+    heartbeats.add(report.host, report, gist, lambda heard: write(ctx, _hear_hosts, heard))
 
 
-def _hear_host(tx: Transaction, news: News, report: rpc.HostReport) -> None:
-    before = hosts.find(tx, report.host)
-    now = tx.now()
-    hosts.record(
-        tx,
-        {
-            "host": report.host, "driver": report.driver, "protocol": report.protocol,
-            "capabilities": report.capabilities, "physical_networks": report.physical_networks,
-            "missing": [msgspec.structs.asdict(each) for each in report.missing], "errors": report.errors,
-            "tunnel_ip": report.tunnel_ip, "revision": report.revision,
-            "interval_seconds": max(round(report.interval_seconds), 1), "reported_ports": report.ports,
-            "reported_networks": report.networks, "reported_routers": report.routers,
-            "started_at": _moment(report.started_at, now), "heard_at": now, "created_at": now,
-        },
-    )  # fmt: skip
-    if before is None or before.capabilities != report.capabilities:
-        hosts.ensure_agents(tx, report.host, _agent_types(report))
-    if before is not None and before.tunnel_ip != report.tunnel_ip:
-        _announce_tunnel(tx, news, report.host)
+def _hear_hosts(tx: Transaction, news: News, heard: Sequence[Heard[rpc.HostReport]]) -> None:
+    before = hosts.find_many(tx, [each.report.host for each in heard])
+    told = [(each, _told(each)) for each in heard]
+    hosts.record_again(
+        tx, [(before[each.report.host], now) for each, now in told if each.report.host in before]
+    )
+    for each, now in told:
+        report, known = each.report, before.get(each.report.host)
+        if known is None:
+            hosts.record(tx, {**now, "created_at": each.at})
+        if known is None or known.capabilities != report.capabilities:
+            hosts.ensure_agents(tx, report.host, _agent_types(report))
+        if known is not None and known.tunnel_ip != report.tunnel_ip:
+            _announce_tunnel(tx, news, report.host)
+
+
+def _told(heard: Heard[rpc.HostReport]) -> dict[str, Any]:
+    """Return what is kept of a report, by columns."""
+    report = heard.report
+    return {
+        "host": report.host, "driver": report.driver, "protocol": report.protocol,
+        "capabilities": report.capabilities, "physical_networks": report.physical_networks,
+        "missing": [msgspec.structs.asdict(each) for each in report.missing], "errors": report.errors,
+        "tunnel_ip": report.tunnel_ip, "revision": report.revision,
+        "interval_seconds": max(round(report.interval_seconds), 1), "reported_ports": report.ports,
+        "reported_networks": report.networks, "reported_routers": report.routers,
+        "started_at": _moment(report.started_at, heard.at), "heard_at": heard.at,
+    }  # fmt: skip
 
 
 def _moment(text: str, otherwise: datetime) -> datetime:

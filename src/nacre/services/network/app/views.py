@@ -69,8 +69,13 @@ def answer(ctx: Context, request: rpc.HostChangesRequest) -> rpc.HostChanges:
     What the host carries, what it is told of, the log and the rows are read as of one moment.  Were a port
     removed between two of these looks, no later answer would take it back from a host that has just left its
     network: neither a row nor a scope would lead to it any more.
+
+    Whatever changes a view is in the log, so a host that has heard all of it is told so after one look.
     """
-    if ctx.db.read(changes.is_open):
+    log = ctx.db.read(changes.standing, request.host)
+    if log.told and not log.open and log.revision == request.since_revision:
+        return rpc.HostChanges(revision=log.revision, full=False)
+    if log.open:
         ctx.db.run(changes.stamp)
     dns_domain = ctx.config.dns_domain
     found = ctx.db.read_still(_answer_if_steady, request.host, request.since_revision, dns_domain)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.network.db import standard
@@ -44,6 +44,14 @@ class Log(msgspec.Struct, frozen=True):
     floor: int
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Where the log stands, seen by one host: is anything without a revision, was the host ever told of a scope?"""
+
+    revision: int
+    open: bool
+    told: bool
+
+
 class Told(msgspec.Struct, frozen=True):
     """A scope that a host was told to look at, from one revision on, perhaps until another."""
 
@@ -68,9 +76,14 @@ def record(tx: Transaction, rows: Iterable[Change]) -> None:
     )  # fmt: skip
 
 
-def is_open(tx: Transaction) -> bool:
-    """Tell whether there are changes that have no revision yet."""
-    return tx.exists(select(changes.c.id).where(changes.c.revision.is_(None)))
+_OPEN = exists().where(changes.c.revision.is_(None)).label("open")
+_TOLD = exists().where(told_scopes.c.host == bindparam("host")).label("told")
+_STANDING = select(change_log.c.revision, _OPEN, _TOLD).where(change_log.c.id == THE_LOG)
+
+
+def standing(tx: Transaction, host: str) -> Standing:
+    """Return where the log stands for a host, all of it as of one moment."""
+    return tx.find(_STANDING, Standing, {"host": host}) or Standing(1, True, False)
 
 
 def stamp(tx: Transaction) -> int:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.kernel.ids import new_id
 from nacre.services.network.db import changes, standard
 from nacre.services.network.db.tables import agents, dhcp_servers, hosts, routers
@@ -66,6 +66,24 @@ def record(tx: Transaction, values: Mapping[str, Any]) -> bool:
     return tx.insert_if_absent(hosts, values)
 
 
+_NAMED = select(hosts).where(among(hosts.c.host, "names"))
+_ALIVE = hosts.update().where(among(hosts.c.host, "names")).values(heard_at=bindparam("at"))
+
+
+def record_again(tx: Transaction, heard: Iterable[tuple[Host, Mapping[str, Any]]]) -> None:
+    """Note reports of known hosts; of those that said nothing new only that they live (to the second)."""
+    changed: dict[str, Mapping[str, Any]] = {}
+    alive: dict[datetime, list[str]] = {}
+    for host, told in heard:
+        if all(value == getattr(host, name) for name, value in told.items() if name != "heard_at"):
+            alive.setdefault(told["heard_at"].replace(microsecond=0), []).append(host.host)
+        else:
+            changed[host.host] = {name: value for name, value in told.items() if name != "host"}
+    tx.update_all(hosts, changed)
+    for at, names in alive.items():
+        tx.execute(_ALIVE, {"names": names, "at": at})
+
+
 def find(tx: Transaction, host: str) -> Host | None:
     """Return a host, or None if it never reported."""
     return tx.find(select(hosts).where(hosts.c.host == host), Host)
@@ -75,7 +93,7 @@ def find_many(tx: Transaction, names: Iterable[str]) -> dict[str, Host]:
     """Return hosts by name."""
     found: dict[str, Host] = {}
     for some in standard.chunks(names):
-        for host in tx.all(select(hosts).where(hosts.c.host.in_(some)), Host):
+        for host in tx.all(_NAMED, Host, {"names": some}):
             found[host.host] = host
     return found
 
