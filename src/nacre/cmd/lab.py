@@ -24,12 +24,13 @@ def lab() -> None:
 @click.option(
     "--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", show_default=True
 )
+@click.option("--real", is_flag=True, help="Hosts run real servers and networks; needs root.")
 @STATE
-def up(control: int, hosts: int, database: str, state: Path) -> None:
+def up(control: int, hosts: int, database: str, real: bool, state: Path) -> None:
     """Start the lab, say how to use it, and end it at Ctrl-C."""
     from nacre.cloud.lab.run import up as start
 
-    start(state.absolute(), control=control, hosts=hosts, engine=database)
+    start(state.absolute(), control=control, hosts=hosts, engine=database, real=real)
 
 
 @lab.command()

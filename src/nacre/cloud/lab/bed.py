@@ -18,12 +18,14 @@ from typing import Any
 
 import urllib3
 
-from nacre.cloud import first_start, settings, simulated_image
+from nacre.cloud import credentials, first_start, guest_images, settings, simulated_image
 from nacre.cloud.client import CloudClient
 from nacre.cloud.deploy import haproxy, plan
+from nacre.cloud.lab import real_hosts
 from nacre.cloud.lab.loopback import Loopback
 from nacre.cloud.lab.machines import PROXY, Ground, Machine
 from nacre.cloud.lab.programs import LOOK_SECONDS, NACRE, Failed, Program
+from nacre.cloud.lab.switch import Switch
 from nacre.cloud.options import Mode, Options, Ports
 from nacre.cloud.state import StateDirectory, write_private
 from nacre.cloud.toml import Sections, as_toml
@@ -57,16 +59,18 @@ class Bed:
         sections: Sections | None = None,
         agent_sections: Sections | None = None,
         ground: Ground | None = None,
+        real: bool = False,
     ) -> None:
         """Lay it out.
 
         ground            where the machines stand, which stays the caller's; by default on the loopback
+        real              whether hosts run real servers, for which the ground must be a switch
         host_broker_url   host → the URL with its own account; by default that of the control nodes
         split             the services of each process of a control node
         sections          further configuration of all control nodes
         agent_sections    further configuration of all hosts
         """
-        self.where, self.hosts = where, tuple(hosts)
+        self.where, self.hosts, self.real = where, tuple(hosts), real
         self.ground: Ground = ground or Loopback()
         self.front = self.ground.machine(PROXY).address
         names = [f"control-{number}" for number in range(1, control + 1)]
@@ -110,8 +114,12 @@ class Bed:
         for program in reversed(self.programs.values()):
             program.signal(signal.SIGTERM)
         for program in reversed(self.programs.values()):
-            with suppress(Exception):
+            with suppress(Failed):
                 program.stop()
+        if self.real:
+            for host in self.hosts:
+                machine = self.ground.machine(host)
+                real_hosts.purge(machine, self.where / host, self.where / f"{host}.toml")
 
     def restart(self, name: str) -> None:
         """Have a program end in order, and start it again."""
@@ -119,16 +127,14 @@ class Bed:
         self.programs[name].start()
 
     def furnish(self) -> None:
-        """Make flavors, networks and an image, unless they are there."""
+        """Make flavors, networks and an image, unless they are there; write down how to log in."""
         state = self.state_of("control-1")
         options = Options(state=state.root, config=self.config)
         section, _ = settings.read(options)
-        settled = settings.settle(options, section, Mode.SIMULATED)
-        secrets = state.secrets()
-        demo = CloudClient(self.auth_url, "demo", secrets.demo_password, "demo")
-        first_start.furnish(
-            self.admin(), demo, settled, state, lambda: simulated_image.write(self.where), lambda line: None
-        )
+        settled = settings.settle(options, section, Mode(section.mode or Mode.SIMULATED))
+        demo = CloudClient(self.auth_url, "demo", state.secrets().demo_password, "demo")
+        first_start.furnish(self.admin(), demo, settled, state, self._image, lambda line: None)
+        credentials.write(state, settled, state.secrets(), self.auth_url)
 
     def wait_for_proxy(self) -> None:
         """Return when the proxy hands requests on to every API."""
@@ -197,9 +203,23 @@ class Bed:
             "image": {"directory": str(self.where / "images")},
             "deploy": {"control": list(self.control), "stats": f"{self.front}:{self.ports.of(8404)}"},
         }
-        for section, values in further.items():
+        real = real_hosts.control_sections(self.where, self._external()) if self.real else {}
+        for section, values in (*real.items(), *further.items()):
             found[section] = {**found.get(section, {}), **values}
         return found
+
+    def _external(self) -> str:
+        """Give every host a wire to the external network; return which that is."""
+        assert isinstance(self.ground, Switch), "real hosts need a switch"
+        for host in self.hosts:
+            self.ground.data_plane(host)
+        return self.ground.external or EXTERNAL
+
+    def _image(self) -> Path:
+        """Return the test image's file."""
+        if not self.real:
+            return simulated_image.write(self.where)
+        return guest_images.ensure_tiny(guest_images.cache_directory(), lambda line: None)
 
     def _lay_out_proxy(self) -> None:
         options = Options(state=self.where / "proxy", config=self.config)
@@ -218,15 +238,21 @@ class Bed:
 
     def _lay_out_agents(self, host: str) -> None:
         config = self.where / f"{host}.toml"
-        sections: Sections = {
-            **self._agent_sections,
+        sections = {
             "cloud": {"name": self._sections["cloud"]["name"], "mode": "simulated", "host": host},
+            **(self._real_sections(host) if self.real else {}),
+            **self._agent_sections,
             "bus": {"url": self._host_broker_url(host), "realm": self._realm},
         }
         write_private(config, as_toml(sections))
         for kind in KINDS:
             command = [*NACRE, "agent", kind, "--state", str(self.where / host), "--config", str(config)]
             self._add(f"{host}/{kind}", host, command, ready=f"the {kind} agent of {host} runs")
+
+    def _real_sections(self, host: str) -> Sections:
+        assert isinstance(self.ground, Switch)
+        key = shared_key.SharedKey.read(self.key)
+        return real_hosts.host_sections(self.ground, host, f"http://{self.front}", key)
 
     def _add(self, name: str, machine: str, command: Sequence[str], *, ready: str | None) -> None:
         log = self.where / "log" / f"{name.replace('/', '-')}.log"

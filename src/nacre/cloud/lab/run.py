@@ -16,12 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from nacre.cloud import credentials, packages
-from nacre.cloud.deploy.commands import settle
-from nacre.cloud.lab import switch
+from nacre.cloud import packages
+from nacre.cloud.lab import real_hosts, switch
 from nacre.cloud.lab.bed import Bed
 from nacre.cloud.lab.switch import Switch
-from nacre.cloud.options import Options
 from nacre.cloud.state import write_private
 from nacre.cloud.terminal import Terminal
 from nacre.kernel.errors import Conflict, NacreError, NotFound, Unavailable
@@ -38,7 +36,7 @@ class NotACheckout(NacreError):
     status = 404
 
 
-def up(where: Path, *, control: int, hosts: int, engine: str) -> None:
+def up(where: Path, *, control: int, hosts: int, engine: str, real: bool) -> None:
     """Start everything and stay until told to end."""
     try:
         from nacre.cloud.lab import lab
@@ -60,7 +58,11 @@ def up(where: Path, *, control: int, hosts: int, engine: str) -> None:
         stack.callback(_forget, where)
         terminal.note("starting a database server and a broker")
         names = tuple(f"host-{number}" for number in range(1, hosts + 1))
-        made = stack.enter_context(lab.laid_out(where, engine=engine, control=control, hosts=names))
+        if real:
+            real_hosts.prepare(where, names, terminal.note)
+        made = stack.enter_context(
+            lab.laid_out(where, engine=engine, control=control, hosts=names, real=real)
+        )
         if isinstance(made.ground, Switch):
             _note(where, Note(pid=os.getpid(), switch=made.ground.name))
         terminal.note(f"starting {control} control nodes, {hosts} hosts and a proxy")
@@ -98,12 +100,10 @@ def mend(where: Path, machine: str) -> None:
 
 def _say_how_to_use(terminal: Terminal, bed: Bed) -> None:
     state = bed.state_of("control-1")
-    settled, _ = settle(Options(state=state.root, config=bed.config))
-    credentials.write_admin(state, settled, state.secrets(), bed.auth_url)
     terminal.note("the lab is ready")
     terminal.say()
     terminal.say(f"  identity   {bed.auth_url}")
-    terminal.say(f"  use it     . {state.root}/openrc-admin")
+    terminal.say(f"  use it     . {state.root}/openrc     (openrc-admin for the administrator)")
     terminal.say(f"  proxy      http://{bed.plan.stats}/stats")
     terminal.say(f"  check      ./nacre deploy check --config {bed.config} --state {state.root}")
     if isinstance(bed.ground, Switch):

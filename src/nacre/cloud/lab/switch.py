@@ -117,18 +117,22 @@ def remove(lab: str) -> None:
     for leg in (_leg(lab, INSIDE), _leg(lab, OUTSIDE)):
         if Path("/sys/class/net", leg).exists():
             _ip("link", "delete", leg)
-    for name in namespaces.present():
-        if name.startswith(f"{lab}-"):
-            namespaces.remove(name)
+    for name in present(lab):
+        namespaces.remove(name)
 
 
 def processes(lab: str) -> list[int]:
     """Return who runs on the machines of a lab."""
     found: set[str] = set()
-    for name in namespaces.present():
-        if name.startswith(f"{lab}-") and namespaces.exists(name):
+    for name in present(lab):
+        if namespaces.exists(name):
             found.update(namespaces.command(["ip", "netns", "pids", name]).split())
     return sorted(map(int, found))
+
+
+def present(lab: str) -> list[str]:
+    """Return the namespaces of a lab."""
+    return [name for name in namespaces.present() if name.startswith(f"{lab}-")]
 
 
 def _space(lab: str) -> str:
