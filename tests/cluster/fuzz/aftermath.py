@@ -7,11 +7,16 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+from sqlalchemy import exists, false, literal, or_, select, true
+
 import invariants
 from nacre.cloud import doctor
 from nacre.cloud.lab.bed import Bed
 from nacre.kernel.db import Database
+from nacre.kernel.tasks import JobState
+from nacre.kernel.tasks.tables import jobs
 from nacre.services import NAMES
+from nacre.services.compute.db.tables import VmState, servers
 
 SECONDS_TO_HAVE_A_JOB = 10.0
 SECONDS_TO_FINISH = 180.0
@@ -20,6 +25,14 @@ LOOK_SECONDS = 0.5
 PAGE = 1000
 DEFAULT_GROUP = "default"  # each project keeps its own
 NETWORK_KINDS = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups")
+
+
+#: One statement, because a server rests and its job ends in the same moment.
+_WITHOUT_JOB = select(servers.c.name, servers.c.vm_state, servers.c.task_state).where(
+    servers.c.deleted == false(),
+    or_(servers.c.task_state.is_not(None), servers.c.vm_state == VmState.BUILDING),
+    ~exists().where(jobs.c.resource == literal("server/") + servers.c.id, jobs.c.active == true()),
+)
 
 
 class Aftermath:
@@ -57,21 +70,17 @@ class Aftermath:
         return found
 
     def _abandoned(self) -> list[str]:
-        servers = self.census().servers.values()
-        active = invariants.jobs_in(self._databases)
-        worked_on = {(job.resource or "").partition("/")[2] for _, job in active}
-        now = self._databases["compute"].clock.now()
+        compute = self._databases["compute"]
         found = [
-            f"server {each['name']} is {each['status']}/{each['OS-EXT-STS:task_state']}, and no job works on it"
-            for each in servers
-            if (each["OS-EXT-STS:task_state"] or each["status"] == "BUILD") and each["id"] not in worked_on
+            f"server {row.name} is {row.vm_state}/{row.task_state}, and no job works on it"
+            for row in compute.read(lambda tx: tx.execute(_WITHOUT_JOB).all())
         ]
-        found += [
+        now = compute.clock.now()
+        return found + [
             f"job {job.id} ({job.kind} of {job.resource}) is held by somebody dead since {job.due_at}"
-            for _, job in active
-            if job.state == "running" and job.due_at < now
+            for _, job in invariants.jobs_in(self._databases)
+            if job.state == JobState.RUNNING and job.due_at < now
         ]
-        return found
 
     def unfinished(self) -> list[str]:
         """Return the work that does not come to its end."""
