@@ -105,7 +105,8 @@ def _trees(
     barred = providers.with_trait(tx, query.root_forbidden) if query.root_forbidden else set()
     every = [uuids for by_class in fits.values() for uuids in by_class.values()]
     every += [uuids for each in able.values() for uuids in each.traits]
-    rarest = sorted(min([*every, *wanted], key=len))
+    fewest: set[str] = min(every + wanted, key=len)
+    rarest = sorted(fewest)
     if len(rarest) > limit:
         random.shuffle(rarest)  # or the same few hosts would be offered to everybody until they are full
     seen: set[str] = set()

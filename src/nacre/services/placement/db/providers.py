@@ -1,7 +1,7 @@
 """Queries on resource providers: their trees, inventories, traits and aggregates."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -203,7 +203,8 @@ def room_of(tx: Transaction, uuids: Iterable[str]) -> dict[str, dict[str, Room]]
     """Return how much providers have: provider → class → room."""
     found: dict[str, dict[str, Room]] = {uuid: {} for uuid in uuids}
     for batch in _batches(found):
-        for uuid, name, total, reserved, ratio, used in tx.execute(_ROOM, {"ids": batch}).all():
+        rows: Sequence[Any] = tx.execute(_ROOM, {"ids": batch}).all()
+        for uuid, name, total, reserved, ratio, used in rows:
             found[uuid][name] = Room(capacity_of(total, reserved, ratio), used)
     return found
 
