@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 import pytest
-from sqlalchemy import Index, Table, UniqueConstraint, select
+from sqlalchemy import Index, Table, UniqueConstraint, bindparam, select
 
 from nacre.kernel.db import (
     Big,
@@ -206,6 +206,30 @@ def test_keys_that_the_database_counts_are_returned_and_grow(db):
     assert db.run(lambda tx: tx.update(counted, first, {"name": "z"})) == 1, "rows that match count"
     assert db.run(lambda tx: tx.delete(counted, counted.c.name == "z")) == 1
     assert db.run(lambda tx: tx.delete(counted, first)) == 0
+
+
+def test_rows_are_changed_locked_and_removed_by_what_columns_equal(db):
+    rows = [Thing(id=str(n), name="ab"[n % 2], colour=[Colour.RED, Colour.BLUE][n // 2]) for n in range(4)]
+    db.run(insert, *rows)
+    red_a = {"name": "a", "colour": Colour.RED}
+    assert db.run(lambda tx: tx.update(things, red_a, {"name": "c"})) == 1
+    assert db.run(lambda tx: tx.update(things, red_a, {"name": "c"})) == 0
+    assert db.run(lambda tx: tx.update(things, {"name": "c"}, {"size": things.c.public + 7})) == 1
+    assert db.run(lambda tx: tx.lock(things, {"name": "c"}))
+    assert not db.run(lambda tx: tx.lock(things, red_a))
+    assert db.run(lambda tx: tx.delete(things, {"colour": Colour.BLUE})) == 2
+    left = db.read(lambda tx: tx.all(select(things).order_by(things.c.id), Thing))
+    assert [(thing.id, thing.name, thing.size) for thing in left] == [("0", "c", 7), ("1", "b", None)]
+    with pytest.raises(ValueError, match="say which rows"):
+        db.run(lambda tx: tx.delete(things, {}))
+    assert db.read(lambda tx: tx.count(things)) == 2
+
+
+def test_existence_is_asked_with_values_given_later(db):
+    db.run(insert, Thing(id="a", name="here"))
+    named = select(things.c.id).where(things.c.name == bindparam("wanted"))
+    assert db.read(lambda tx: tx.exists(named, {"wanted": "here"}))
+    assert not db.read(lambda tx: tx.exists(named, {"wanted": "elsewhere"}))
 
 
 @pytest.mark.parametrize("backwards", [False, True])

@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Called in every transaction that writes, when its function has returned and before it is committed.
 witness: "ContextVar[Callable[[Transaction], None] | None]" = ContextVar("witness", default=None)
-#: Which rows: the primary key (a tuple when it has several columns) or a condition.
-Which = str | int | tuple[Any, ...] | ColumnElement[bool]
+#: Which rows: the primary key (a tuple when it has several columns), what columns must equal, or a condition.
+#: The statement of a condition is built at every call; those of the others only once.
+Which = str | int | tuple[Any, ...] | Mapping[str, str | int] | ColumnElement[bool]
 
 
 class Transaction:
@@ -122,9 +123,9 @@ class Transaction:
             query = select(func.count()).select_from(rows)
         return int(self.scalar(query if which is None else query.where(which)))
 
-    def exists(self, query: Select[Any]) -> bool:
+    def exists(self, query: Select[Any], params: Any = None) -> bool:
         """Tell whether a query has any row."""
-        return self.execute(query.limit(1)).first() is not None
+        return self.execute(_first_of(query) if params else query.limit(1), params).first() is not None
 
     # Writing
 
@@ -165,14 +166,14 @@ class Transaction:
         return True
 
     def update(self, table: Table, which: Which, values: Mapping[str, Any]) -> int:
-        """Change the row with this key, or all rows where a condition holds; return how many matched.
+        """Change the row with this key, or all rows that `which` tells; return how many matched.
 
         A value may be an expression of SQL: {"used": volumes.c.used + 1}.
         """
         if isinstance(which, ColumnElement) or any(isinstance(v, ClauseElement) for v in values.values()):
             statement = table.update().where(_condition(table, which)).values(dict(values))
             return self.execute(statement).rowcount
-        return self.execute(_update_by_key(table), {**values, **_key_params(table, which)}).rowcount
+        return self.execute(_update(table, _columns(table, which)), {**values, **_keys(which)}).rowcount
 
     def update_all(self, table: Table, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Change many rows by their keys with one statement; all change the same columns."""
@@ -181,10 +182,10 @@ class Transaction:
             self.execute(_update_by_key(table), params)
 
     def delete(self, table: Table, which: Which) -> int:
-        """Remove the row with this key, or all rows where a condition holds; return how many went."""
+        """Remove the row with this key, or all rows that `which` tells; return how many went."""
         if isinstance(which, ColumnElement):
             return self.execute(table.delete().where(which)).rowcount
-        return self.execute(_delete_by_key(table), _key_params(table, which)).rowcount
+        return self.execute(_delete(table, _columns(table, which)), _keys(which)).rowcount
 
     def lock(self, table: Table, which: Which) -> bool:
         """Hold these rows until the transaction ends, so that nobody else changes or locks them.
@@ -194,7 +195,7 @@ class Transaction:
         """
         if isinstance(which, ColumnElement):
             return self.execute(_locking(table).where(which)).first() is not None
-        return self.execute(_lock_by_key(table), _key_params(table, which)).first() is not None
+        return self.execute(_lock(table, _columns(table, which)), _keys(which)).first() is not None
 
     @contextmanager
     def savepoint(self) -> "Iterator[None]":
@@ -206,8 +207,8 @@ class Transaction:
 def _condition(table: Table, which: Which) -> ColumnElement[bool]:
     if isinstance(which, ColumnElement):
         return which
-    values = which if isinstance(which, tuple) else (which,)
-    return and_(*[column == value for column, value in zip(table.primary_key, values, strict=True)])
+    columns = [table.c[name] for name in _columns(table, which)]
+    return and_(*[column == value for column, value in zip(columns, _keys(which).values(), strict=True)])
 
 
 # The statements that services run all day are built once for each table: building one anew costs
@@ -225,8 +226,13 @@ def _counts_keys(table: Table) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _by_key(table: Table) -> ColumnElement[bool]:
-    return and_(*[column == bindparam(f"key_{n}") for n, column in enumerate(table.primary_key)])
+def _first_of(query: Select[Any]) -> Select[Any]:
+    return query.limit(1)
+
+
+@lru_cache(maxsize=1024)
+def _equal(table: Table, columns: tuple[str, ...]) -> ColumnElement[bool]:
+    return and_(*[table.c[name] == bindparam(f"key_{n}") for n, name in enumerate(columns)])
 
 
 @lru_cache(maxsize=1024)
@@ -235,22 +241,39 @@ def _locking(table: Table) -> Select[Any]:
 
 
 @lru_cache(maxsize=1024)
-def _lock_by_key(table: Table) -> Select[Any]:
-    return _locking(table).where(_by_key(table))
+def _lock(table: Table, columns: tuple[str, ...]) -> Select[Any]:
+    return _locking(table).where(_equal(table, columns))
 
 
 @lru_cache(maxsize=1024)
-def _update_by_key(table: Table) -> Update:
-    return table.update().where(_by_key(table))
+def _update(table: Table, columns: tuple[str, ...]) -> Update:
+    return table.update().where(_equal(table, columns))
 
 
 @lru_cache(maxsize=1024)
-def _delete_by_key(table: Table) -> Delete:
-    return table.delete().where(_by_key(table))
+def _delete(table: Table, columns: tuple[str, ...]) -> Delete:
+    return table.delete().where(_equal(table, columns))
 
 
-def _key_params(table: Table, which: str | int | tuple[Any, ...]) -> dict[str, Any]:
-    values = which if isinstance(which, tuple) else (which,)
-    if len(values) != len(table.primary_key):
-        raise ValueError(f"the key of {table.name} has {len(table.primary_key)} columns, not {len(values)}")
+@lru_cache(maxsize=1024)
+def _primary_key(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
+def _columns(table: Table, which: str | int | tuple[Any, ...] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the columns that tell the rows apart, in the order of `_keys`."""
+    if isinstance(which, Mapping):
+        if not which:
+            raise ValueError(f"say which rows of {table.name}")
+        return tuple(which)
+    names = _primary_key(table)
+    given = len(which) if isinstance(which, tuple) else 1
+    if given != len(names):
+        raise ValueError(f"the key of {table.name} has {len(names)} columns, not {given}")
+    return names
+
+
+def _keys(which: str | int | tuple[Any, ...] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of those columns, as the statements want them."""
+    values = which.values() if isinstance(which, Mapping) else which if isinstance(which, tuple) else (which,)
     return {f"key_{n}": value for n, value in enumerate(values)}

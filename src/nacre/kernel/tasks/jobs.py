@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import bindparam, case, inspect, select, true
+from sqlalchemy import Update, bindparam, case, inspect, select, true
 
 from nacre.kernel.db import Page, Sort, Transaction, UtcDateTime, conditions, paging
 from nacre.kernel.tasks.tables import Job, JobState, jobs
@@ -94,12 +94,10 @@ def wake(where: Any, *, resource: Resource | None = None, kind: str | None = Non
     if resource is None and kind is None:
         raise ValueError("say which resource or which kind of job is to be woken")
     where.after_commit(partial(announce, where.db))
-    statement = _WAKE
-    if resource is not None:
-        statement = statement.where(jobs.c.resource == _key(resource))
+    wanted = {} if resource is None else {"wanted_resource": _key(resource)}
     if kind is not None:
-        statement = statement.where(jobs.c.kind == kind)
-    return where.execute(statement, {"now": where.now()}).rowcount
+        wanted["wanted_kind"] = kind
+    return where.execute(_WAKE[tuple(wanted)], {**wanted, "now": where.now()}).rowcount
 
 
 def are_kept(tx: Transaction) -> bool:
@@ -178,11 +176,17 @@ _CANCEL = (
     .where(jobs.c.resource == bindparam("key"), ACTIVE, jobs.c.ending.is_(None))
     .values(cancelled=True, due_at=_SOONER)
 )
-_WAKE = (
-    jobs.update()
+_OF = {
+    "wanted_resource": jobs.c.resource == bindparam("wanted_resource"),
+    "wanted_kind": jobs.c.kind == bindparam("wanted_kind"),
+}
+_WAKE: dict[tuple[str, ...], Update] = {
+    wanted: jobs.update()
     .where(
         ACTIVE,
         jobs.c.state.in_([JobState.RUNNING, JobState.WAITING, JobState.RETRYING]),
+        *[_OF[name] for name in wanted],
     )
     .values(woken=True, due_at=_SOONER)
-)
+    for wanted in (("wanted_resource",), ("wanted_kind",), ("wanted_resource", "wanted_kind"))
+}

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from nacre.kernel.db import Page, Sort, Transaction, page
 from nacre.services.compute.db.history_tables import (
@@ -70,6 +70,17 @@ class Scheduling(msgspec.Struct, frozen=True):
 _ACTIONS = select(*[server_actions.c[name] for name in Action.__struct_fields__])
 _EVENTS = select(*[server_action_events.c[name] for name in Event.__struct_fields__])
 _FAULTS = select(*[server_faults.c[name] for name in Fault.__struct_fields__])
+_LATEST = select(func.max(server_actions.c.id)).where(
+    server_actions.c.server_id == bindparam("server_id"),
+    server_actions.c.request_id == bindparam("request_id"),
+)
+_IS_OPEN = (
+    (server_action_events.c.action_id == bindparam("of_action"))
+    & (server_action_events.c.event == bindparam("of_event"))
+    & server_action_events.c.finished_at.is_(None)
+)
+_OPEN = select(server_action_events.c.id).where(_IS_OPEN)
+_CLOSE = server_action_events.update().where(_IS_OPEN)
 
 
 def start(
@@ -95,11 +106,7 @@ def start(
 
 def latest_id(tx: Transaction, server_id: str, request_id: str) -> int | None:
     """Return the id of the action of a request, if it is known."""
-    found: int | None = tx.scalar(
-        select(func.max(server_actions.c.id)).where(
-            server_actions.c.server_id == server_id, server_actions.c.request_id == request_id
-        )
-    )
+    found: int | None = tx.scalar(_LATEST, {"server_id": server_id, "request_id": request_id})
     return found
 
 
@@ -159,12 +166,7 @@ def faults(tx: Transaction, server_id: str, limit: int) -> list[Fault]:
 
 def begin_event(tx: Transaction, action_id: int, event: str, host: str | None = None) -> None:
     """Note that a part of the work begins; again for the same part changes nothing."""
-    known = select(server_action_events.c.id).where(
-        server_action_events.c.action_id == action_id,
-        server_action_events.c.event == event,
-        server_action_events.c.finished_at.is_(None),
-    )
-    if tx.exists(known):
+    if tx.exists(_OPEN, {"of_action": action_id, "of_event": event}):
         return
     tx.insert(
         server_action_events,
@@ -200,16 +202,11 @@ def end_event(
     }
     if host is not None:
         values["host"] = host
-    open_ones = (
-        (server_action_events.c.action_id == action_id)
-        & (server_action_events.c.event == event)
-        & server_action_events.c.finished_at.is_(None)
-    )
-    tx.update(server_action_events, open_ones, values)
+    tx.execute(_CLOSE, {**values, "of_action": action_id, "of_event": event})
     changes: dict[str, object] = {"updated_at": now}
     if failure is not None:
         changes["message"] = "Error"
-    tx.update(server_actions, server_actions.c.id == action_id, changes)
+    tx.update(server_actions, action_id, changes)
 
 
 def add_fault(tx: Transaction, server_id: str, code: int, message: str, detail: str | None) -> None:

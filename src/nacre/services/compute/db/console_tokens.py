@@ -42,4 +42,4 @@ def take(tx: Transaction, token_hash: str) -> ConsoleToken | None:
 
 def delete_of_server(tx: Transaction, server_id: str) -> None:
     """Remove every token of a server."""
-    tx.delete(console_tokens, console_tokens.c.server_id == server_id)
+    tx.delete(console_tokens, {"server_id": server_id})

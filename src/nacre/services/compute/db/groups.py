@@ -106,4 +106,4 @@ def member_count(tx: Transaction, group_id: str) -> int:
 
 def leave(tx: Transaction, server_id: str) -> None:
     """Take a server out of its group."""
-    tx.delete(server_group_members, server_group_members.c.server_id == server_id)
+    tx.delete(server_group_members, {"server_id": server_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.compute.db.history_tables import host_messages
@@ -28,16 +28,21 @@ class HostMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALL = select(*[host_messages.c[name] for name in HostMessage.__struct_fields__])
+_COMMAND = ("server_id", "command_id", "host")
+_OF_COMMAND = _ALL.where(and_(*[host_messages.c[name] == bindparam(name) for name in _COMMAND]))
+_OLDEST_KEPT = (
+    select(host_messages.c.id)
+    .where(host_messages.c.server_id == bindparam("server_id"))
+    .order_by(host_messages.c.id.desc())
+    .offset(KEPT_OF_A_SERVER - 1)
+    .limit(1)
+)
 
 
 def record(tx: Transaction, message: HostMessage) -> None:
     """Note how far a command is.  It may be sent many times: when it was sent and accepted first remains."""
-    which = (
-        (host_messages.c.server_id == message.server_id)
-        & (host_messages.c.command_id == message.command_id)
-        & (host_messages.c.host == message.host)
-    )
-    known = tx.find(_ALL.where(which), HostMessage)
+    which = {name: getattr(message, name) for name in _COMMAND}
+    known = tx.find(_OF_COMMAND, HostMessage, which)
     if known is None:
         tx.insert(host_messages, message)
         _forget_the_oldest(tx, message.server_id)
@@ -59,8 +64,7 @@ def of_server(tx: Transaction, server_id: str) -> list[HostMessage]:
 
 
 def _forget_the_oldest(tx: Transaction, server_id: str) -> None:
-    mine = host_messages.c.server_id == server_id
-    newest = select(host_messages.c.id).where(mine).order_by(host_messages.c.id.desc())
-    oldest_kept = tx.scalar(newest.offset(KEPT_OF_A_SERVER - 1).limit(1))
+    oldest_kept = tx.scalar(_OLDEST_KEPT, {"server_id": server_id})
     if oldest_kept is not None:
+        mine = host_messages.c.server_id == server_id
         tx.delete(host_messages, mine & (host_messages.c.id < oldest_kept))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from nacre.kernel.db import Page, Sort, Transaction, conditions, page
 from nacre.services.compute.db.tables import flavors, migrations
@@ -44,6 +44,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALL = select(*[migrations.c[name] for name in Migration.__struct_fields__])
+_NEWEST = select(func.max(migrations.c.id)).where(migrations.c.server_id == bindparam("server_id"))
+_LATEST = _ALL.where(migrations.c.id == _NEWEST.scalar_subquery())
 _NEWEST_FIRST = (Sort("created_at", "desc"), Sort("id", "desc"))
 
 
@@ -75,8 +77,7 @@ def by_number(tx: Transaction, server_id: str, number: int) -> Migration | None:
 
 def latest(tx: Transaction, server_id: str) -> Migration | None:
     """Return a server's latest migration, if it ever had one."""
-    newest = select(func.max(migrations.c.id)).where(migrations.c.server_id == server_id)
-    return tx.find(_ALL.where(migrations.c.id == newest.scalar_subquery()), Migration)
+    return tx.find(_LATEST, Migration, {"server_id": server_id})
 
 
 def of_server(tx: Transaction, server_id: str, kind: str, statuses: Collection[str]) -> list[Migration]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import and_, select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Transaction, among
 from nacre.services.compute.db.tables import Address, SubnetCopy, server_nics
@@ -33,6 +33,7 @@ _IN_ORDER = (server_nics.c.server_id, server_nics.c.position, server_nics.c.port
 
 
 _OF_SERVERS = _ALL.where(among(server_nics.c.server_id)).order_by(*_IN_ORDER)
+_BY_PORT = _ALL.where(server_nics.c.port_id == bindparam("port_id"))
 
 
 def of_server(tx: Transaction, server_id: str) -> list[Nic]:
@@ -50,7 +51,7 @@ def of_servers(tx: Transaction, server_ids: Collection[str]) -> dict[str, list[N
 
 def by_port(tx: Transaction, port_id: str) -> Nic | None:
     """Return the network card of a port, if a server has it."""
-    return tx.find(_ALL.where(server_nics.c.port_id == port_id), Nic)
+    return tx.find(_BY_PORT, Nic, {"port_id": port_id})
 
 
 def by_ports(tx: Transaction, port_ids: Collection[str]) -> dict[str, Nic]:
@@ -63,7 +64,7 @@ def by_ports(tx: Transaction, port_ids: Collection[str]) -> dict[str, Nic]:
 
 def replace(tx: Transaction, server_id: str, nics: Collection[Nic]) -> None:
     """Make these the server's only network cards."""
-    tx.delete(server_nics, server_nics.c.server_id == server_id)
+    tx.delete(server_nics, {"server_id": server_id})
     tx.insert_all(server_nics, [_values(nic) for nic in nics])
 
 
@@ -75,13 +76,12 @@ def put(tx: Transaction, nic: Nic) -> None:
 
 def mark_up(tx: Transaction, server_id: str) -> None:
     """Note that packets flow through all of a server's cards."""
-    tx.update(server_nics, server_nics.c.server_id == server_id, {"status": "ACTIVE"})
+    tx.update(server_nics, {"server_id": server_id}, {"status": "ACTIVE"})
 
 
 def delete(tx: Transaction, server_id: str, port_id: str) -> bool:
     """Remove one network card; tell whether it was there."""
-    which = and_(server_nics.c.server_id == server_id, server_nics.c.port_id == port_id)
-    return bool(tx.delete(server_nics, which))
+    return bool(tx.delete(server_nics, {"server_id": server_id, "port_id": port_id}))
 
 
 def _values(nic: Nic) -> dict[str, object]:

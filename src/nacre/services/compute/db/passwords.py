@@ -19,4 +19,4 @@ def insert(tx: Transaction, server_id: str, encrypted: str) -> bool:
 
 def delete(tx: Transaction, server_id: str) -> None:
     """Forget it."""
-    tx.delete(guest_passwords, guest_passwords.c.server_id == server_id)
+    tx.delete(guest_passwords, {"server_id": server_id})

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import bindparam, func, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.compute.db.tables import VmState, server_groups, servers, user_quotas
 
+_LIMITS = select(user_quotas.c.resource, user_quotas.c.limit_).where(
+    user_quotas.c.project_id == bindparam("project_id"), user_quotas.c.user_id == bindparam("user_id")
+)
+
 
 def user_limits(tx: Transaction, project_id: str, user_id: str) -> dict[str, int]:
     """Return the limits that were set for a user in a project."""
-    query = select(user_quotas.c.resource, user_quotas.c.limit_).where(_whose(project_id, user_id))
-    found: Any = tx.execute(query)
+    found: Any = tx.execute(_LIMITS, {"project_id": project_id, "user_id": user_id})
     return dict(iter(found))
 
 
@@ -28,7 +31,8 @@ def set_user_limits(tx: Transaction, project_id: str, user_id: str, changes: Map
 
 def clear_user_limits(tx: Transaction, project_id: str, user_id: str | None = None) -> None:
     """Remove the limits of one of a project's users, or of all of them."""
-    tx.delete(user_quotas, _whose(project_id, user_id))
+    whose = {"project_id": project_id}
+    tx.delete(user_quotas, whose if user_id is None else {**whose, "user_id": user_id})
 
 
 def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> dict[str, int]:
@@ -54,8 +58,3 @@ def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> dict[
         "ram": int(ram),
         "server_groups": int(tx.scalar(groups)),
     }
-
-
-def _whose(project_id: str, user_id: str | None) -> ColumnElement[bool]:
-    mine = user_quotas.c.project_id == project_id
-    return mine if user_id is None else and_(mine, user_quotas.c.user_id == user_id)

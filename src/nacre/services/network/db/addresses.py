@@ -8,7 +8,7 @@ the subnet's row is locked; the unique key (subnet, address) stands behind it al
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import func, not_, select
+from sqlalchemy import bindparam, func, not_, select
 
 from nacre.kernel.db import Transaction
 from nacre.services.network.db import standard
@@ -47,8 +47,7 @@ def take(tx: Transaction, subnet: Subnet, address: str, port_id: str, number: in
 
 def take_free(tx: Transaction, subnet: Subnet, port_id: str, number: int) -> str | None:
     """Take the next free address of the subnet's pools; None when all are taken.  The subnet is locked."""
-    query = select(allocation_pools).where(allocation_pools.c.subnet_id == subnet.id)
-    for pool in tx.all(query.order_by(allocation_pools.c.id), _PoolRow):
+    for pool in tx.all(_POOLS, _PoolRow, {"subnet_id": subnet.id}):
         while (place := _free_in(tx, subnet.id, pool)) is not None:
             address = subnet.address_at(place)
             taken = take(tx, subnet, address, port_id, number)
@@ -71,28 +70,37 @@ def _free_in(tx: Transaction, subnet_id: str, pool: _PoolRow) -> int | None:
 def _free_between(tx: Transaction, subnet_id: str, first: int, last: int) -> int | None:
     if first > last:
         return None
-    here = (fixed_ips.c.subnet_id == subnet_id) & (fixed_ips.c.place == first)
-    if not tx.exists(select(fixed_ips.c.place).where(here)):
+    here = {"subnet_id": subnet_id, "first": first}
+    if not tx.exists(_AT, here):
         return first
-    following = fixed_ips.alias()
-    next_is_taken = (
-        select(following.c.place)
-        .where(following.c.subnet_id == subnet_id, following.c.place == fixed_ips.c.place + 1)
-        .exists()
-    )
-    gap = (
-        select(fixed_ips.c.place + 1)
-        .where(
-            fixed_ips.c.subnet_id == subnet_id,
-            fixed_ips.c.place >= first,
-            fixed_ips.c.place < last,
-            not_(next_is_taken),
-        )
-        .order_by(fixed_ips.c.place)
-        .limit(1)
-    )
-    found = tx.scalar(gap)
+    found = tx.scalar(_GAP, {**here, "last": last})
     return None if found is None else int(found)
+
+
+_POOLS = (
+    select(allocation_pools)
+    .where(allocation_pools.c.subnet_id == bindparam("subnet_id"))
+    .order_by(allocation_pools.c.id)
+)
+_OF_SUBNET = fixed_ips.c.subnet_id == bindparam("subnet_id")
+_AT = select(fixed_ips.c.place).where(_OF_SUBNET, fixed_ips.c.place == bindparam("first"))
+_following = fixed_ips.alias()
+_NEXT_IS_TAKEN = (
+    select(_following.c.place)
+    .where(_following.c.subnet_id == fixed_ips.c.subnet_id, _following.c.place == fixed_ips.c.place + 1)
+    .exists()
+)
+_GAP = (
+    select(fixed_ips.c.place + 1)
+    .where(
+        _OF_SUBNET,
+        fixed_ips.c.place >= bindparam("first"),
+        fixed_ips.c.place < bindparam("last"),
+        not_(_NEXT_IS_TAKEN),
+    )
+    .order_by(fixed_ips.c.place)
+    .limit(1)
+)
 
 
 def release(tx: Transaction, port_id: str, address: str | None = None) -> None:

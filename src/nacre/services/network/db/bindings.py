@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Transaction
+from nacre.kernel.db import among as one_of
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import port_bindings, port_security_groups
 
@@ -28,6 +29,18 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALL = select(*[port_bindings.c[name] for name in Binding.__struct_fields__])
+_HOSTS_OF = (
+    select(port_bindings.c.port_id, port_bindings.c.host)
+    .where(one_of(port_bindings.c.port_id), port_bindings.c.vif_type == BOUND)
+    .order_by(port_bindings.c.host)
+)
+_ON_HOST = select(port_bindings.c.port_id).where(
+    port_bindings.c.host == bindparam("host"), port_bindings.c.vif_type == BOUND
+)
+_NETWORK_ON = _ON_HOST.where(port_bindings.c.network_id == bindparam("id"))
+_GROUP_ON = _ON_HOST.join(
+    port_security_groups, port_security_groups.c.port_id == port_bindings.c.port_id
+).where(port_security_groups.c.group_id == bindparam("id"))
 
 
 def of_port(tx: Transaction, port_id: str) -> list[Binding]:
@@ -39,17 +52,14 @@ def hosts_of(tx: Transaction, port_ids: Iterable[str]) -> dict[str, tuple[str, .
     """Return the further hosts of each of these ports that has any."""
     found: dict[str, tuple[str, ...]] = {}
     for some in standard.chunks(port_ids):
-        query = select(port_bindings.c.port_id, port_bindings.c.host)
-        query = query.where(port_bindings.c.port_id.in_(some), port_bindings.c.vif_type == BOUND)
-        for port_id, host in standard.rows(tx, query.order_by(port_bindings.c.host)):
+        for port_id, host in standard.rows(tx, _HOSTS_OF, {"ids": some}):
             found[port_id] = (*found.get(port_id, ()), host)
     return found
 
 
 def ports_on(tx: Transaction, host: str) -> list[str]:
     """Return the ports that a host is ready to carry though another one does."""
-    query = select(port_bindings.c.port_id)
-    return tx.scalars(query.where(port_bindings.c.host == host, port_bindings.c.vif_type == BOUND))
+    return tx.scalars(_ON_HOST, {"host": host})
 
 
 def among(tx: Transaction, host: str, ids: Iterable[str]) -> list[str]:
@@ -63,26 +73,12 @@ def among(tx: Transaction, host: str, ids: Iterable[str]) -> list[str]:
 
 def network_on(tx: Transaction, network_id: str, host: str) -> bool:
     """Tell whether a host is ready to carry a port of a network."""
-    return tx.exists(
-        select(port_bindings.c.port_id).where(
-            port_bindings.c.host == host,
-            port_bindings.c.network_id == network_id,
-            port_bindings.c.vif_type == BOUND,
-        )
-    )
+    return tx.exists(_NETWORK_ON, {"host": host, "id": network_id})
 
 
 def group_on(tx: Transaction, group_id: str, host: str) -> bool:
     """Tell whether a host is ready to carry a port that is in a security group."""
-    return tx.exists(
-        select(port_bindings.c.port_id)
-        .join(port_security_groups, port_security_groups.c.port_id == port_bindings.c.port_id)
-        .where(
-            port_bindings.c.host == host,
-            port_bindings.c.vif_type == BOUND,
-            port_security_groups.c.group_id == group_id,
-        )
-    )
+    return tx.exists(_GROUP_ON, {"host": host, "id": group_id})
 
 
 def put(tx: Transaction, values: Mapping[str, Any] | Binding) -> None:
@@ -99,7 +95,7 @@ def delete(tx: Transaction, port_id: str, host: str) -> bool:
 
 def forget(tx: Transaction, port_id: str) -> None:
     """Remove all further bindings of a port."""
-    tx.delete(port_bindings, port_bindings.c.port_id == port_id)
+    tx.delete(port_bindings, {"port_id": port_id})
 
 
 def record_connected(tx: Transaction, host: str, ids: Iterable[str], connected: bool) -> list[str]:

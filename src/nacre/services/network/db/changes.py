@@ -19,7 +19,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, exists, func, select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Transaction, among
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import change_log, changes, told_scopes
 
@@ -61,6 +61,24 @@ class Told(msgspec.Struct, frozen=True):
     parted: int | None
 
 
+_UNSTAMPED = changes.c.revision.is_(None)
+_STAMP = changes.update().where(_UNSTAMPED)
+_SINCE = (
+    select(changes.c.kind, changes.c.row_id)
+    .where(
+        changes.c.scope == bindparam("scope"),
+        among(changes.c.scope_id),
+        (changes.c.revision > bindparam("revision")) | _UNSTAMPED,
+    )
+    .distinct()
+)
+_IS_THE_LOG = change_log.c.id == THE_LOG
+_ADVANCE = change_log.update().where(_IS_THE_LOG).values(revision=change_log.c.revision + 1)
+_LOG = select(change_log).where(_IS_THE_LOG)
+_REVISION = select(change_log.c.revision).where(_IS_THE_LOG)
+_TOLD_SCOPES = select(told_scopes).where(told_scopes.c.host == bindparam("host"))
+
+
 def record(tx: Transaction, rows: Iterable[Change]) -> None:
     """Note changes; their revision is given out later."""
     now = tx.now()
@@ -89,21 +107,21 @@ def standing(tx: Transaction, host: str) -> Standing:
 def stamp(tx: Transaction) -> int:
     """Give the next revision to all changes that have none; return it."""
     revision = advance(tx)
-    tx.update(changes, changes.c.revision.is_(None), {"revision": revision})
+    tx.execute(_STAMP, {"revision": revision})
     return revision
 
 
 def advance(tx: Transaction) -> int:
     """Take the next revision; others who want one wait until this transaction ends."""
-    if not tx.update(change_log, THE_LOG, {"revision": change_log.c.revision + 1}):
+    if not tx.execute(_ADVANCE).rowcount:
         tx.insert_if_absent(change_log, {"id": THE_LOG, "revision": 1, "floor": 0})
-        tx.update(change_log, THE_LOG, {"revision": change_log.c.revision + 1})
-    return int(tx.scalar(select(change_log.c.revision).where(change_log.c.id == THE_LOG)))
+        tx.execute(_ADVANCE)
+    return int(tx.scalar(_REVISION))
 
 
 def log(tx: Transaction) -> Log:
     """Return where the log stands."""
-    found = tx.find(select(change_log).where(change_log.c.id == THE_LOG), Log)
+    found = tx.find(_LOG, Log)
     return found or Log(1, 0)
 
 
@@ -112,14 +130,11 @@ def since(tx: Transaction, revision: int, scopes: dict[str, set[str]]) -> dict[s
 
     What has no revision yet will be told once more, when it has one.
     """
-    later = (changes.c.revision > revision) | changes.c.revision.is_(None)
     found: dict[str, set[str]] = {}
     for scope, ids in scopes.items():
         for some in standard.chunks(ids):
-            query = select(changes.c.kind, changes.c.row_id).where(
-                changes.c.scope == scope, changes.c.scope_id.in_(some), later
-            )
-            for kind, row_id in standard.rows(tx, query.distinct()):
+            asked = {"scope": scope, "ids": some, "revision": revision}
+            for kind, row_id in standard.rows(tx, _SINCE, asked):
                 found.setdefault(kind, set()).add(row_id)
     return found
 
@@ -139,7 +154,7 @@ def prune(tx: Transaction, before: datetime) -> int:
 
 def told(tx: Transaction, host: str) -> list[Told]:
     """Return the scopes that a host was told of."""
-    return tx.all(select(told_scopes).where(told_scopes.c.host == host), Told)
+    return tx.all(_TOLD_SCOPES, Told, {"host": host})
 
 
 def tell(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]], revision: int) -> None:
@@ -164,4 +179,4 @@ def forget(tx: Transaction, host: str, scopes: Iterable[tuple[str, str]]) -> Non
 
 def forget_host(tx: Transaction, host: str) -> None:
     """Forget what a host was told."""
-    tx.delete(told_scopes, told_scopes.c.host == host)
+    tx.delete(told_scopes, {"host": host})

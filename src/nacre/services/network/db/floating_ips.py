@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, false, or_, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import floating_ips, port_forwardings, ports, routers
 from nacre.services.network.errors import FloatingIPNotFound
@@ -148,11 +148,14 @@ def delete(tx: Transaction, floatingip_id: str) -> None:
     tx.delete(floating_ips, floatingip_id)
 
 
+_LEADING_TO = select(floating_ips).where(among(floating_ips.c.port_id))
+
+
 def leading_to(tx: Transaction, port_ids: Iterable[str]) -> list[FloatingIp]:
     """Return the floating IPs that lead to these ports."""
     found: list[FloatingIp] = []
     for some in standard.chunks(port_ids):
-        found += tx.all(select(floating_ips).where(floating_ips.c.port_id.in_(some)), FloatingIp)
+        found += tx.all(_LEADING_TO, FloatingIp, {"ids": some})
     return found
 
 

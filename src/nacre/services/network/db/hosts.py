@@ -57,6 +57,9 @@ class Agent(msgspec.Struct, frozen=True):
     description: str
 
 
+_BY_NAME = select(hosts).where(hosts.c.host == bindparam("host"))
+
+
 def record(tx: Transaction, values: Mapping[str, Any]) -> bool:
     """Note a host's report; tells whether the host is new."""
     host = values["host"]
@@ -86,7 +89,7 @@ def record_again(tx: Transaction, heard: Iterable[tuple[Host, Mapping[str, Any]]
 
 def find(tx: Transaction, host: str) -> Host | None:
     """Return a host, or None if it never reported."""
-    return tx.find(select(hosts).where(hosts.c.host == host), Host)
+    return tx.find(_BY_NAME, Host, {"host": host})
 
 
 def find_many(tx: Transaction, names: Iterable[str]) -> dict[str, Host]:

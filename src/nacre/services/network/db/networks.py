@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, not_, or_, select
+from sqlalchemy import ColumnElement, bindparam, not_, or_, select
 
 from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import rbac, segments, standard
@@ -47,6 +48,7 @@ class Network(msgspec.Struct, frozen=True):
         return "ACTIVE"
 
 
+@lru_cache(maxsize=standard.VIEWERS_KEPT)
 def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
     """Return the condition that a project may see a network; None for those who see all."""
     return standard.owned_or(
@@ -54,13 +56,15 @@ def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
     )
 
 
+_BY_ID = select(networks).where(networks.c.id == bindparam("id"))
+_MANY = select(networks).where(among(networks.c.id))
+
+
 def get(tx: Transaction, network_id: str, project_id: str | None = None) -> Network:
     """Return a network that a project may see (None: any)."""
-    query = select(networks).where(networks.c.id == network_id)
     visible = visible_to(project_id)
-    return tx.one(
-        query if visible is None else query.where(visible), Network, otherwise=NetworkNotFound(network_id)
-    )
+    query = _BY_ID if visible is None else _BY_ID.where(visible)
+    return tx.one(query, Network, {"id": network_id}, otherwise=NetworkNotFound(network_id))
 
 
 def show(tx: Transaction, network_id: str, project_id: str | None, viewer: str | None) -> Network:
@@ -72,7 +76,7 @@ def find_many(tx: Transaction, ids: Iterable[str]) -> dict[str, Network]:
     """Return networks by their ids; those that are gone are missing."""
     found: dict[str, Network] = {}
     for some in standard.chunks(ids):
-        for network in tx.all(select(networks).where(networks.c.id.in_(some)), Network):
+        for network in tx.all(_MANY, Network, {"ids": some}):
             found[network.id] = network
     return found
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Page, Transaction
 from nacre.services.network.db import standard
@@ -54,10 +54,12 @@ def through(tx: Transaction, router_ids: Iterable[str]) -> list[PortForwarding]:
     return found
 
 
+_LEADING_TO = select(port_forwardings).where(port_forwardings.c.internal_port_id == bindparam("port_id"))
+
+
 def leading_to(tx: Transaction, port_id: str) -> list[PortForwarding]:
     """Return the forwarded ports that lead to a server's port."""
-    query = select(port_forwardings).where(port_forwardings.c.internal_port_id == port_id)
-    return tx.all(query, PortForwarding)
+    return tx.all(_LEADING_TO, PortForwarding, {"port_id": port_id})
 
 
 def exist_for(tx: Transaction, floatingip_id: str) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, bindparam, exists, or_, select
 
 from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import bindings, standard
@@ -79,27 +80,33 @@ class Port(msgspec.Struct, frozen=True):
         return {*self.further_hosts, *((self.host,) if self.is_bound and self.host else ())}
 
 
+@lru_cache(maxsize=standard.VIEWERS_KEPT)
 def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
     """Return the condition that a project may see a port: its own, or on its own network."""
     on_own_network = ports.c.network_id.in_(select(networks.c.id).where(networks.c.project_id == project_id))
     return standard.owned_or(ports, project_id, on_own_network)
 
 
+_BY_ID = select(ports).where(ports.c.id == bindparam("id"))
+
+
 def get(tx: Transaction, port_id: str, project_id: str | None = None) -> Port:
     """Return a port that a project may see (None: any), complete."""
-    query = select(ports).where(ports.c.id == port_id)
     visible = visible_to(project_id)
-    row = tx.one(query if visible is None else query.where(visible), Port, otherwise=PortNotFound(port_id))
+    query = _BY_ID if visible is None else _BY_ID.where(visible)
+    row = tx.one(query, Port, {"id": port_id}, otherwise=PortNotFound(port_id))
     return complete(tx, [row])[0]
 
 
 def find(tx: Transaction, port_id: str) -> Port | None:
     """Return a port with its addresses and groups, or None."""
-    row = tx.find(select(ports).where(ports.c.id == port_id), Port)
+    row = tx.find(_BY_ID, Port, {"id": port_id})
     return None if row is None else complete(tx, [row])[0]
 
 
 _MANY = select(ports).where(among(ports.c.id))
+_STALE = _MANY.where(ports.c.host == bindparam("at"), ports.c.status != bindparam("now"))
+_NOTE_STATUS = ports.update().where(among(ports.c.id), ports.c.host == bindparam("at"))
 
 
 def find_many(tx: Transaction, ids: Iterable[str]) -> list[Port]:
@@ -243,11 +250,10 @@ def record_status(
     """Note what a host reports of ports that are bound there; returns those whose status changed."""
     changed: list[Port] = []
     for some in standard.chunks(ids):
-        mine = ports.c.id.in_(some) & (ports.c.host == host)
-        stale = tx.all(select(ports).where(mine, ports.c.status != status), Port)
+        stale = tx.all(_STALE, Port, {"ids": some, "at": host, "now": status})
         if stale:
-            which = ports.c.id.in_([port.id for port in stale]) & (ports.c.host == host)
-            tx.update(ports, which, {"status": status, "problem": problem[:255]})
+            which = {"ids": [port.id for port in stale], "at": host}
+            tx.execute(_NOTE_STATUS, {**which, "status": status, "problem": problem[:255]})
             changed += stale
     return changed
 
@@ -265,7 +271,7 @@ def legs_among(tx: Transaction, host: str, ids: Iterable[str]) -> set[str]:
 
 def set_groups(tx: Transaction, port_id: str, group_ids: Iterable[str]) -> None:
     """Put a port into these security groups and no others."""
-    tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
+    tx.delete(port_security_groups, {"port_id": port_id})
     tx.insert_all(
         port_security_groups,
         [{"port_id": port_id, "group_id": group_id} for group_id in dict.fromkeys(group_ids)],
@@ -274,41 +280,39 @@ def set_groups(tx: Transaction, port_id: str, group_ids: Iterable[str]) -> None:
 
 def delete(tx: Transaction, port_id: str) -> None:
     """Remove a port with its addresses, memberships and tags."""
-    tx.delete(fixed_ips, fixed_ips.c.port_id == port_id)
-    tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
+    tx.delete(fixed_ips, {"port_id": port_id})
+    tx.delete(port_security_groups, {"port_id": port_id})
     standard.set_tags(tx, port_id, ())
     bindings.forget(tx, port_id)
     tx.delete(ports, port_id)
 
 
+_IS_GUESTS = ports.c.device_owner.not_like("network:%")
+
+
 def bound_to(tx: Transaction, host: str) -> list[Port]:
     """Return the guests' ports that a host carries or is ready to carry, complete."""
-    query = select(ports).where(ports.c.host == host, ports.c.vif_type == BOUND, _is_guests())
+    query = select(ports).where(ports.c.host == host, ports.c.vif_type == BOUND, _IS_GUESTS)
     carried = complete(tx, tx.all(query.order_by(ports.c.id), Port))
     return carried + find_many(tx, bindings.ports_on(tx, host))
 
 
+_ON_HOST = select(ports.c.id).where(ports.c.host == bindparam("host"), ports.c.vif_type == BOUND, _IS_GUESTS)
+_NETWORK_ON = _ON_HOST.where(ports.c.network_id == bindparam("id"))
+_GROUP_ON = _ON_HOST.join(port_security_groups, port_security_groups.c.port_id == ports.c.id).where(
+    port_security_groups.c.group_id == bindparam("id")
+)
+
+
 def networks_on(tx: Transaction, network_id: str, host: str) -> bool:
     """Tell whether a host carries a guest's port of a network, or is ready to."""
-    return bindings.network_on(tx, network_id, host) or tx.exists(
-        select(ports.c.id).where(
-            ports.c.host == host, ports.c.network_id == network_id, ports.c.vif_type == BOUND, _is_guests()
-        )
-    )
+    which = {"host": host, "id": network_id}
+    return bindings.network_on(tx, network_id, host) or tx.exists(_NETWORK_ON, which)
 
 
 def group_on(tx: Transaction, group_id: str, host: str) -> bool:
     """Tell whether a host carries a port that is in a security group, or is ready to."""
-    return bindings.group_on(tx, group_id, host) or tx.exists(
-        select(ports.c.id)
-        .join(port_security_groups, port_security_groups.c.port_id == ports.c.id)
-        .where(
-            ports.c.host == host,
-            ports.c.vif_type == BOUND,
-            port_security_groups.c.group_id == group_id,
-            _is_guests(),
-        )
-    )
+    return bindings.group_on(tx, group_id, host) or tx.exists(_GROUP_ON, {"host": host, "id": group_id})
 
 
 def neighbours(
@@ -337,10 +341,6 @@ def neighbour_ids(
         members = select(port_security_groups.c.port_id).where(port_security_groups.c.group_id.in_(some))
         found.update(tx.scalars(members))
     return found
-
-
-def _is_guests() -> ColumnElement[bool]:
-    return ports.c.device_owner.not_like("network:%")
 
 
 def is_group_used(tx: Transaction, group_id: str) -> bool:

@@ -11,7 +11,7 @@ lock the row first, so that one transaction's first port and another's last one 
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Transaction, among
 from nacre.services.network.db import standard
@@ -20,6 +20,17 @@ from nacre.services.network.db.tables import networks, presences, security_group
 GUEST, DHCP, ROUTER, GROUP = "guest", "dhcp", "router", "group"
 ON_NETWORK = (GUEST, DHCP, ROUTER)
 TUNNELLED = "vxlan"
+
+
+_OF_HOST = select(presences.c.kind, presences.c.id).where(presences.c.host == bindparam("host"))
+_TUNNELLED = select(networks.c.id).where(among(networks.c.id), networks.c.kind == TUNNELLED)
+_WITH_REMOTE = (
+    select(presences.c.host)
+    .join(security_group_rules, security_group_rules.c.security_group_id == presences.c.id)
+    .where(presences.c.kind == GROUP, among(security_group_rules.c.remote_group_id))
+    .distinct()
+)
+_HOSTS = select(presences.c.host).where(among(presences.c.kind, "kinds"), among(presences.c.id)).distinct()
 
 
 def appear(tx: Transaction, kind: str, id: str, host: str) -> bool:
@@ -42,19 +53,15 @@ def fade(tx: Transaction, kind: str, id: str, host: str, still: Callable[[], boo
 
 def forget(tx: Transaction, id: str) -> None:
     """Drop what is known of a network or group that goes."""
-    tx.delete(presences, presences.c.id == id)
+    tx.delete(presences, {"id": id})
 
 
 def of_host(tx: Transaction, host: str) -> dict[str, set[str]]:
     """Return what a host carries: kind → ids."""
     found: dict[str, set[str]] = {GUEST: set(), DHCP: set(), ROUTER: set(), GROUP: set()}
-    query = select(presences.c.kind, presences.c.id).where(presences.c.host == host)
-    for kind, id in standard.rows(tx, query):
+    for kind, id in standard.rows(tx, _OF_HOST, {"host": host}):
         found[kind].add(id)
     return found
-
-
-_HOSTS = select(presences.c.host).where(among(presences.c.kind, "kinds"), among(presences.c.id)).distinct()
 
 
 def hosts_of(tx: Transaction, kinds: Iterable[str], ids: Iterable[str]) -> set[str]:
@@ -80,8 +87,7 @@ def hosts_in_tunnels(tx: Transaction, network_ids: Iterable[str]) -> set[str]:
     """Return the hosts with guests on those of these networks that have tunnels: they know every port."""
     tunnelled: list[str] = []
     for some in standard.chunks(network_ids):
-        query = select(networks.c.id).where(networks.c.id.in_(some), networks.c.kind == TUNNELLED)
-        tunnelled += tx.scalars(query)
+        tunnelled += tx.scalars(_TUNNELLED, {"ids": some})
     return hosts_of(tx, (GUEST,), tunnelled)
 
 
@@ -89,10 +95,5 @@ def hosts_with_remote(tx: Transaction, group_ids: Iterable[str]) -> set[str]:
     """Return the hosts whose ports' rules name any of these groups as remote."""
     found: set[str] = set()
     for some in standard.chunks(group_ids):
-        query = (
-            select(presences.c.host)
-            .join(security_group_rules, security_group_rules.c.security_group_id == presences.c.id)
-            .where(presences.c.kind == GROUP, security_group_rules.c.remote_group_id.in_(some))
-        )
-        found.update(tx.scalars(query.distinct()))
+        found.update(tx.scalars(_WITH_REMOTE, {"ids": some}))
     return found

@@ -4,6 +4,7 @@ An external network is one that may be used "as external" by somebody, usually e
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ class RbacPolicy(msgspec.Struct, frozen=True):
     action: str
 
 
+@lru_cache(maxsize=standard.VIEWERS_KEPT)
 def granted(table: Table, object_type: str, project_id: str | None, *actions: str) -> ColumnElement[bool]:
     """Return the condition that a row of `table` may be used by a project in one of these ways."""
     targets = [EVERYBODY] if project_id is None else [EVERYBODY, project_id]
@@ -91,7 +93,7 @@ def revoke(tx: Transaction, object_type: str, object_id: str, action: str, targe
 
 def forget(tx: Transaction, object_id: str) -> None:
     """Drop all permissions of a thing that goes."""
-    tx.delete(rbac_policies, rbac_policies.c.object_id == object_id)
+    tx.delete(rbac_policies, {"object_id": object_id})
 
 
 def get(tx: Transaction, policy_id: str, project_id: str | None) -> RbacPolicy:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, select
 
-from nacre.kernel.db import Page, Transaction
+from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import rbac, standard
 from nacre.services.network.db.tables import default_security_groups, security_group_rules, security_groups
 from nacre.services.network.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
@@ -61,6 +62,7 @@ class SecurityGroup(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=standard.VIEWERS_KEPT)
 def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
     """Return the condition that a project may see a group: its own, or shared with it."""
     return standard.owned_or(
@@ -115,14 +117,19 @@ def known_ids(tx: Transaction, ids: Iterable[str], project_id: str | None) -> se
     return found
 
 
+_RULES = (
+    select(security_group_rules)
+    .where(among(security_group_rules.c.security_group_id))
+    .order_by(security_group_rules.c.created_at, security_group_rules.c.id)
+)
+
+
 def complete(tx: Transaction, rows: list[SecurityGroup], viewer: str | None) -> list[SecurityGroup]:
     """Add rules, sharing and tags to groups, in three queries for all."""
     ids = [row.id for row in rows]
     rules: dict[str, list[Rule]] = {}
     for some in standard.chunks(ids):
-        query = select(security_group_rules).where(security_group_rules.c.security_group_id.in_(some))
-        query = query.order_by(security_group_rules.c.created_at, security_group_rules.c.id)
-        for rule in tx.all(query, Rule):
+        for rule in tx.all(_RULES, Rule, {"ids": some}):
             rules.setdefault(rule.security_group_id, []).append(rule)
     tags, shared = standard.tags_of(tx, ids), rbac.shared_ids(tx, OBJECT, ids, viewer)
     return [

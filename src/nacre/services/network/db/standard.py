@@ -20,6 +20,9 @@ TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 CHUNK = 500
 """How many ids are put into one statement."""
 
+VIEWERS_KEPT = 1024
+"""For how many projects the conditions are kept by which they see things; these follow from the project alone."""
+
 
 def new_row(
     tx: Transaction, project_id: str, description: str = "", *, id: str | None = None
@@ -114,7 +117,7 @@ def tags_of(tx: Transaction, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def set_tags(tx: Transaction, resource_id: str, names: Iterable[str]) -> None:
     """Give a resource these tags and no others."""
-    tx.delete(tags, tags.c.resource_id == resource_id)
+    tx.delete(tags, {"resource_id": resource_id})
     tx.insert_all(tags, [{"resource_id": resource_id, "tag": name} for name in dict.fromkeys(names)])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -71,6 +71,7 @@ class Subnet(msgspec.Struct, frozen=True, dict=True):
         return str(self.net.network_address + place)
 
 
+@lru_cache(maxsize=standard.VIEWERS_KEPT)
 def visible_to(project_id: str | None) -> ColumnElement[bool] | None:
     """Return the condition that a project may see a subnet: its own, or of a network that it may see."""
     if project_id is None:
@@ -184,7 +185,7 @@ def insert(tx: Transaction, values: Mapping[str, Any]) -> None:
 
 def set_pools(tx: Transaction, subnet: Subnet, pools: Iterable[Pool]) -> None:
     """Give addresses out from these ranges and no others."""
-    tx.delete(allocation_pools, allocation_pools.c.subnet_id == subnet.id)
+    tx.delete(allocation_pools, {"subnet_id": subnet.id})
     rows = []
     for pool in pools:
         first = subnet.place_of(pool.start)
@@ -216,7 +217,7 @@ def lock(tx: Transaction, subnet_id: str, expected: int | None = None) -> bool:
 
 def delete(tx: Transaction, subnet_id: str) -> None:
     """Remove a subnet with its pools and tags; addresses are gone already."""
-    tx.delete(allocation_pools, allocation_pools.c.subnet_id == subnet_id)
+    tx.delete(allocation_pools, {"subnet_id": subnet_id})
     standard.set_tags(tx, subnet_id, ())
     tx.delete(subnets, subnet_id)
 
