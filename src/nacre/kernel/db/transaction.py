@@ -178,8 +178,8 @@ class Transaction:
     def update_all(self, table: Table, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Change many rows by their keys with one statement; all change the same columns."""
         if rows:
-            params = [{**values, **_key_params(table, key)} for key, values in rows.items()]
-            self.execute(_update_by_key(table), params)
+            columns = _columns(table, next(iter(rows)))
+            self.execute(_update(table, columns), [{**values, **_keys(key)} for key, values in rows.items()])
 
     def delete(self, table: Table, which: Which) -> int:
         """Remove the row with this key, or all rows that `which` tells; return how many went."""
