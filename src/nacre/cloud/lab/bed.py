@@ -242,7 +242,11 @@ class Bed:
             "cloud": {"name": self._sections["cloud"]["name"], "mode": "simulated", "host": host},
             **(self._real_sections(host) if self.real else {}),
             **self._agent_sections,
-            "bus": {"url": self._host_broker_url(host), "realm": self._realm},
+            "bus": {
+                **self._agent_sections.get("bus", {}),
+                "url": self._host_broker_url(host),
+                "realm": self._realm,
+            },
         }
         write_private(config, as_toml(sections))
         for kind in KINDS:
