@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Headers = dict[str, str]
 encode_json = msgspec.json.encode
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:+@-]*").fullmatch
 
 
 class Response:
@@ -182,10 +184,15 @@ class Request:
 
     def url(self, *segments: str) -> str:
         """Return an absolute URL below the API's root: url("v2.1", "servers", id)."""
-        return "/".join((self.base_url, *(quote(segment, safe=":+~@") for segment in segments)))
+        return "/".join((self.base_url, *map(_quoted, segments)))
 
     def url_with_query(self, **changes: str | None) -> str:
         """Return this request's own URL with some query parameters replaced (None: removed)."""
         pairs = [(name, v) for name, values in self.query.items() if name not in changes for v in values]
         pairs += [(name, value) for name, value in changes.items() if value is not None]
         return f"{self.base_url}{self.path}" + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+def _quoted(segment: str) -> str:
+    """Return one segment of a path as it stands in a URL; an id, which most are, is that already."""
+    return segment if _PLAIN(segment) else quote(segment, safe=":+~@")

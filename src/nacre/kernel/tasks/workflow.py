@@ -45,7 +45,7 @@ import types
 import typing
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -170,6 +170,11 @@ class Run(Generic[I]):
         return type, id
 
     @property
+    def was_begun(self) -> bool:
+        """Tell whether the present step has been called before, as far as that was noted."""
+        return self.job.begun_at is not None
+
+    @property
     def waited_seconds(self) -> float:
         """How long ago the present step was first begun, or this process was, if that was later.
 
@@ -194,6 +199,7 @@ class Run(Generic[I]):
         return any(each.step == step.__name__ and each.ended_at is not None for each in self.job.history)
 
 
+@cache
 def _result_type(function: Callable[..., Any]) -> Any:
     """Return the annotated result of a step, without Wait and Finish."""
     annotation = function.__annotations__.get("return", Any)

@@ -114,11 +114,12 @@ def boot(ctx: Context, run: Run[ServerBuild]) -> Wait | Finish:
     server_id, host = run.input.server_id, run.result(schedule).host
     if run.waited_seconds > ctx.config.build_timeout_seconds:
         raise HostRefused(f"Host {host} did not finish building the server in time.")
-    spec = specs.build(ctx, server_id)
-    message = rpc.EnsureServer(command_id=f"build-{run.job.id}", spec=spec)
-    outcome = host_calls.send(ctx, host, rpc.ENSURE_SERVER, message, "boot the server")
-    if isinstance(outcome, Wait):
-        return outcome
+    order, command_id = rpc.ENSURE_SERVER, f"build-{run.job.id}"
+    if not (run.was_begun and host_calls.has_ended(ctx, host, order, server_id, command_id)):
+        message = rpc.EnsureServer(command_id=command_id, spec=specs.build(ctx, server_id))
+        outcome = host_calls.send(ctx, host, order, message, "boot the server")
+        if isinstance(outcome, Wait):
+            return outcome
 
     def activate(tx: Transaction) -> None:
         server = rows.get(tx, server_id)
