@@ -1,9 +1,10 @@
 """What hosts tell, and what compute makes of it."""
 
+import msgspec
 from tests.services.compute.conftest import eventually
 
 from nacre.services.compute.agent.drivers.simulated.options import Failure
-from nacre.services.compute.db import leftovers
+from nacre.services.compute.db import hosts, leftovers
 from nacre.services.compute.tasks import leftover_sync, server_sync
 
 
@@ -126,3 +127,59 @@ def test_a_restarted_control_plane_goes_on(stocked, member):
     assert report.left == 0
     assert sync(stocked).found == 0
     assert member.show(server_id)["status"] == "ACTIVE"
+
+
+def known(cloud, name="host-1"):
+    return cloud.compute.db.read(hosts.find, name)
+
+
+def test_a_report_without_news_writes_only_that_the_host_lives(stocked):
+    stocked.report()
+    before = known(stocked)
+    stocked.clock.turn(seconds=5)
+    stocked.report()
+    after = known(stocked)
+    assert after.reported_at > before.reported_at
+    assert after.status == before.status
+    stocked.clock.turn(seconds=hosts.NEWS_SECONDS)
+    stocked.report()
+    assert known(stocked).status.reported_at > before.status.reported_at
+
+
+def test_what_another_process_wrote_of_a_host_is_read_before_a_report_counts_as_no_news(stocked):
+    stocked.report()
+    stocked.report()
+    told = known(stocked)
+    other = msgspec.structs.replace(told.status, servers=told.status.servers + 7)
+    stocked.clock.turn(seconds=5)
+    stocked.compute.db.run(hosts.update, "host-1", status=other, reported_at=stocked.clock.now())
+    stocked.report()
+    assert known(stocked).status.servers == told.status.servers
+
+
+def test_a_host_that_was_forgotten_is_known_again_with_its_next_report(stocked):
+    stocked.report()
+    stocked.report()
+    stocked.compute.db.run(hosts.delete, "host-1")
+    stocked.report()
+    assert known(stocked).status.host == "host-1"
+
+
+def test_a_host_that_has_told_all_is_not_asked_again(stocked, member, monkeypatch):
+    member.create()
+    sync(stocked)
+    asked = []
+    call = stocked.process.bus.call
+
+    def listen(topic, method, message, **options):
+        asked.append(method.name)
+        return call(topic, method, message, **options)
+
+    monkeypatch.setattr(stocked.process.bus, "call", listen)
+    sync(stocked)
+    assert "resync" not in asked
+    monkeypatch.undo()
+    member.create()
+    monkeypatch.setattr(stocked.process.bus, "call", listen)
+    sync(stocked)
+    assert "resync" in asked

@@ -8,7 +8,7 @@ the host sees.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nacre.kernel import tasks
 from nacre.kernel.bus import Handlers
@@ -28,7 +28,7 @@ from nacre.services.compute.db.tables import VmState
 log = logging.getLogger(__name__)
 
 GONE = "The host {host} has nothing of this server any more."
-_HEARTBEATS = "compute.heartbeats"
+_HEARTBEATS, _WRITTEN = "compute.heartbeats", "compute.hosts_written"
 _FOLLOWS_HOST = frozenset((VmState.ACTIVE, VmState.STOPPED, VmState.PAUSED, VmState.SUSPENDED))
 
 
@@ -183,14 +183,28 @@ def hear_host(ctx: Context, status: rpc.HostStatus) -> None:
 
 
 def _record_hosts(tx: Transaction, ctx: Context, heard: Sequence[Heard[rpc.HostStatus]]) -> None:
-    """Write down what several hosts said, and wake who has to do something about it."""
-    before = hosts.several(tx, [each.report.host for each in heard])
+    """Write down what several hosts said, and wake who has to do something about it.
+
+    A row that nobody has written since this process did need not be read again to see that a report is no news.
+    """
+    ours: dict[str, Host] = ctx.service.memory.setdefault(_WRITTEN, {})
+    before = hosts.untouched(tx, [ours[each.report.host] for each in heard if each.report.host in ours])
+    before = {
+        each.report.host: before[each.report.host] for each in heard if _is_no_news(before, each.report)
+    }
+    news = [each.report for each in heard if each.report.host not in before]
+    before |= hosts.several(tx, [each.host for each in news])
     known = [(before[each.report.host], each) for each in heard if each.report.host in before]
-    hosts.record_again(tx, known)
-    for each in heard:
-        if each.report.host not in before:
-            hosts.record_status(tx, each.report)
+    written = hosts.record_again(tx, known)
+    for status in news:
+        if status.host not in before:
+            hosts.record_status(tx, status)
     if any(_is_back(host, each, ctx.config.host_down_seconds) for host, each in known):
         services.wake_for_return(tx)
-    if any(inventory.is_other(ctx.config, before.get(each.report.host), each.report) for each in heard):
+    if any(inventory.is_other(ctx.config, before.get(status.host), status) for status in news):
         tasks.wake(tx, kind=inventory.RECONCILER)
+    tx.after_commit(lambda: ours.update(written))
+
+
+def _is_no_news(before: Mapping[str, Host], status: rpc.HostStatus) -> bool:
+    return status.host in before and before[status.host].says(status)

@@ -48,12 +48,15 @@ class Host(msgspec.Struct, frozen=True):
         return (self.status.epoch, self.status.change) == (self.epoch, self.change)
 
     def says(self, status: rpc.HostStatus) -> bool:
-        """Tell whether a status is no news: the same but for the time, which is kept to the minute."""
-        later = status.uptime_seconds - self.status.uptime_seconds
+        """Tell whether a status is no news: the same but for the time, and that not much later."""
+        known = self.status
+        if status.reported_at is None or known.reported_at is None:
+            return status == known
         timeless = msgspec.structs.replace(
-            status, reported_at=self.status.reported_at, uptime_seconds=self.status.uptime_seconds
+            status, reported_at=known.reported_at, uptime_seconds=known.uptime_seconds
         )
-        return timeless == self.status and 0 <= later < NEWS_SECONDS
+        later = (status.reported_at - known.reported_at).total_seconds()
+        return timeless == known and 0 <= later < NEWS_SECONDS
 
 
 class Aggregate(msgspec.Struct, frozen=True):
@@ -72,6 +75,7 @@ _ALL = select(*[hosts.c[name] for name in Host.__struct_fields__])
 
 
 _NAMED = _ALL.where(among(hosts.c.name, "names"))
+_STAMPS = select(hosts.c.name, hosts.c.reported_at, hosts.c.forced_down).where(among(hosts.c.name, "names"))
 _ALIVE = hosts.update().where(among(hosts.c.name, "names")).values(reported_at=bindparam("at"))
 
 
@@ -154,20 +158,38 @@ def record_status(tx: Transaction, status: rpc.HostStatus) -> Host:
     return host
 
 
-def record_again(tx: Transaction, heard: Iterable[tuple[Host, Heard[rpc.HostStatus]]]) -> None:
-    """Keep what known hosts reported; for those that said nothing new, only that they live (to the second)."""
-    changed: dict[str, dict[str, object]] = {}
+def record_again(tx: Transaction, heard: Iterable[tuple[Host, Heard[rpc.HostStatus]]]) -> dict[str, Host]:
+    """Keep what known hosts reported; for those that said nothing new, only that they live (to the second).
+
+    Returns them as they are now.
+    """
+    changed: dict[str, dict[str, Any]] = {}
     alive: dict[datetime, list[str]] = {}
+    now: dict[str, Host] = {}
     for host, each in heard:
         status = each.report
         if host.says(status):
-            alive.setdefault(each.at.replace(microsecond=0), []).append(host.name)
+            at = each.at.replace(microsecond=0)
+            alive.setdefault(at, []).append(host.name)
+            now[host.name] = msgspec.structs.replace(host, reported_at=at)
         else:
             named = status.hypervisor_hostname
-            changed[host.name] = {"status": status, "reported_at": each.at, "hypervisor_hostname": named}
+            values = {"status": status, "reported_at": each.at, "hypervisor_hostname": named}
+            changed[host.name] = values
+            now[host.name] = msgspec.structs.replace(host, **values)
     tx.update_all(hosts, changed)
     for at, names in alive.items():
         tx.execute(_ALIVE, {"names": names, "at": at})
+    return now
+
+
+def untouched(tx: Transaction, known: Collection[Host]) -> dict[str, Host]:
+    """Return those hosts, by name, that have neither reported nor been forced down since they were as they are here."""
+    found: Any = tx.execute(_STAMPS, {"names": [host.name for host in known]}).all() if known else ()
+    stamps = {name: (reported_at, forced_down) for name, reported_at, forced_down in found}
+    return {
+        host.name: host for host in known if stamps.get(host.name) == (host.reported_at, host.forced_down)
+    }
 
 
 def free_number(tx: Transaction) -> int:

@@ -26,9 +26,9 @@ class Alarm:
                 self._rings_at = at
                 self._changed.notify()
 
-    def wait(self, seconds: float) -> None:
-        """Pause so long at the most."""
-        ends_at = time.monotonic() + seconds
+    def wait(self, seconds: float) -> bool:
+        """Pause so long at the most; tell whether somebody ended it."""
+        ends_at, rung = time.monotonic() + seconds, True
         with self._changed:
             while not self._rung:
                 now = time.monotonic()
@@ -36,6 +36,8 @@ class Alarm:
                     self._rings_at = None
                     break
                 if now >= ends_at:
+                    rung = False
                     break
                 self._changed.wait(min(ends_at, self._rings_at or ends_at) - now)
             self._rung = False
+        return rung

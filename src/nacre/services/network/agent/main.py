@@ -127,9 +127,9 @@ class NetworkAgent:
 
     # --- turns ---
 
-    def run_once(self) -> None:
-        """Do one turn: whatever is due now."""
-        heard = self._fetch()
+    def run_once(self, *, woken: bool = True) -> None:
+        """Do one turn: whatever is due now, and where somebody woke us look what changed."""
+        heard = (woken or self._has_to_ask()) and self._fetch()
         if not self._confirmed and not heard:
             self._fill_in()
         examiners = [self._examiners.get() for _ in range(self._examiners.qsize())]
@@ -200,9 +200,10 @@ class NetworkAgent:
     # --- how ---
 
     def _run(self) -> None:
+        woken = True
         while not self._stopping.is_set():
             try:
-                self.run_once()
+                self.run_once(woken=woken)
                 pause = self._options.retry_seconds if self._applier.errors else self._pause()
             except NacreError as error:
                 log.warning("%s; trying again", error.detail or error.message)
@@ -210,15 +211,21 @@ class NetworkAgent:
             except Exception:
                 log.exception("a turn of the network agent failed; trying again")
                 pause = self._options.retry_seconds
-            self.alarm.wait(pause)
+            woken = self.alarm.wait(pause)
+
+    def _has_to_ask(self) -> bool:
+        """Tell whether changes are to be asked for although nobody woke us; before a look at everything they are."""
+        causes = ("poll", "reconcile", *(("retry",) if self._applier.errors else ()))
+        now = self._clock.monotonic()
+        return not self._confirmed or any(self._due.get(cause, 0.0) <= now for cause in causes)
 
     def _pause(self) -> float:
         """Return how long nothing is due."""
         if not self._confirmed:
             return self._options.retry_seconds
-        awaited = ("heartbeat", "reconcile", *(("save",) if self._unsaved else ()))
+        awaited = ("poll", "heartbeat", "reconcile", *(("save",) if self._unsaved else ()))
         ends_at = min(self._due.get(what, 0.0) for what in awaited)
-        return max(SHORTEST_PAUSE_SECONDS, min(self._options.poll_seconds, ends_at - self._clock.monotonic()))
+        return max(SHORTEST_PAUSE_SECONDS, ends_at - self._clock.monotonic())
 
     def _wake(self, wake: rpc.Wake) -> None:
         if wake.revision is not None and wake.revision <= self.view.revision:
@@ -242,6 +249,7 @@ class NetworkAgent:
         )
         try:
             news = self._bus.call(rpc.TOPIC, rpc.HOST_CHANGES, request)
+            self._due["poll"] = self._clock.monotonic() + self._options.poll_seconds
         except NacreError as error:
             log.debug("no changes from the control plane: %s", error.detail or error.message)
             return False

@@ -89,7 +89,7 @@ def _answer_if_steady(tx: Transaction, host: str, since: int, dns_domain: str) -
     """Answer a host that looks at the scopes that it was told of, and at nothing else."""
     view, told = _view(tx, host), changes.told(tx, host)
     present = {(each.scope, each.scope_id) for each in told if each.parted is None}
-    if since == 0 or present != view.scopes():
+    if present != view.scopes():
         return None
     return _answer(tx, view, told, since, dns_domain)
 
@@ -119,7 +119,7 @@ def _answer(
     log = changes.log(tx)
     if since == 0 or not told or not log.floor <= since <= log.revision:
         return _whole(tx, view, log.revision, dns_domain)
-    return _read(tx, view, _rows(tx, told, since), log.revision, dns_domain)
+    return _read(tx, view, _rows(tx, view.host, told, since), log.revision, dns_domain)
 
 
 def _view(tx: Transaction, host: str) -> View:
@@ -151,13 +151,9 @@ def _whole(tx: Transaction, view: View, revision: int, dns_domain: str) -> rpc.H
     )
 
 
-def _rows(tx: Transaction, told: list[changes.Told], since: int) -> Rows:
+def _rows(tx: Transaction, host: str, told: list[changes.Told], since: int) -> Rows:
     """Return the rows that a host must read again: logged ones, and all of scopes that came or went."""
-    logged: dict[str, set[str]] = {}
-    for each in told:
-        if each.parted is None or each.parted > since:
-            logged.setdefault(each.scope, set()).add(each.scope_id)
-    found = changes.since(tx, since, logged)
+    found = changes.since(tx, since, host)
     rows = Rows(*(set(found.get(kind, ())) for kind in (PORT, ROUTER, NETWORK, GROUP, NEIGHBOUR)))
     _add_new_and_old_scopes(tx, rows, told, since)
     return rows

@@ -19,7 +19,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, exists, func, select
 
-from nacre.kernel.db import Transaction, among
+from nacre.kernel.db import Transaction
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import change_log, changes, told_scopes
 
@@ -63,20 +63,28 @@ class Told(msgspec.Struct, frozen=True):
 
 _UNSTAMPED = changes.c.revision.is_(None)
 _STAMP = changes.update().where(_UNSTAMPED)
-_SINCE = (
-    select(changes.c.kind, changes.c.row_id)
-    .where(
-        changes.c.scope == bindparam("scope"),
-        among(changes.c.scope_id),
-        (changes.c.revision > bindparam("revision")) | _UNSTAMPED,
-    )
-    .distinct()
-)
 _IS_THE_LOG = change_log.c.id == THE_LOG
 _ADVANCE = change_log.update().where(_IS_THE_LOG).values(revision=change_log.c.revision + 1)
 _LOG = select(change_log).where(_IS_THE_LOG)
 _REVISION = select(change_log.c.revision).where(_IS_THE_LOG)
 _TOLD_SCOPES = select(told_scopes).where(told_scopes.c.host == bindparam("host"))
+_OPEN = exists().where(_UNSTAMPED).label("open")
+_TOLD = exists().where(told_scopes.c.host == bindparam("host")).label("told")
+_STANDING = select(change_log.c.revision, _OPEN, _TOLD).where(_IS_THE_LOG)
+_SINCE = (
+    select(changes.c.kind, changes.c.row_id)
+    .join_from(
+        told_scopes,
+        changes,
+        (changes.c.scope == told_scopes.c.scope) & (changes.c.scope_id == told_scopes.c.scope_id),
+    )
+    .where(
+        told_scopes.c.host == bindparam("host"),
+        told_scopes.c.parted.is_(None) | (told_scopes.c.parted > bindparam("revision")),
+        (changes.c.revision > bindparam("revision")) | _UNSTAMPED,
+    )
+    .distinct()
+)
 
 
 def record(tx: Transaction, rows: Iterable[Change]) -> None:
@@ -92,11 +100,6 @@ def record(tx: Transaction, rows: Iterable[Change]) -> None:
             for row in rows
         ],
     )  # fmt: skip
-
-
-_OPEN = exists().where(changes.c.revision.is_(None)).label("open")
-_TOLD = exists().where(told_scopes.c.host == bindparam("host")).label("told")
-_STANDING = select(change_log.c.revision, _OPEN, _TOLD).where(change_log.c.id == THE_LOG)
 
 
 def standing(tx: Transaction, host: str) -> Standing:
@@ -125,17 +128,14 @@ def log(tx: Transaction) -> Log:
     return found or Log(1, 0)
 
 
-def since(tx: Transaction, revision: int, scopes: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return what changed after a revision in these scopes, stamped or not: kind → ids of rows.
+def since(tx: Transaction, revision: int, host: str) -> dict[str, set[str]]:
+    """Return what changed after a revision in the scopes that a host looks at, stamped or not: kind → ids of rows.
 
     What has no revision yet will be told once more, when it has one.
     """
     found: dict[str, set[str]] = {}
-    for scope, ids in scopes.items():
-        for some in standard.chunks(ids):
-            asked = {"scope": scope, "ids": some, "revision": revision}
-            for kind, row_id in standard.rows(tx, _SINCE, asked):
-                found.setdefault(kind, set()).add(row_id)
+    for kind, row_id in standard.rows(tx, _SINCE, {"host": host, "revision": revision}):
+        found.setdefault(kind, set()).add(row_id)
     return found
 
 

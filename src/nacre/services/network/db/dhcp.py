@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import exists, select
 
-from nacre.kernel.db import Transaction
+from nacre.kernel.db import Transaction, among
 from nacre.services.network.db import standard
 from nacre.services.network.db.tables import dhcp_servers, networks, ports, subnets
 
@@ -24,11 +24,14 @@ def of_network(tx: Transaction, network_id: str) -> list[DhcpServer]:
     return tx.all(select(dhcp_servers).where(dhcp_servers.c.network_id == network_id), DhcpServer)
 
 
+_OF_NETWORKS = select(dhcp_servers).where(among(dhcp_servers.c.network_id))
+
+
 def of_networks(tx: Transaction, network_ids: Iterable[str]) -> list[DhcpServer]:
     """Return the DHCP servers of several networks."""
     found: list[DhcpServer] = []
     for some in standard.chunks(network_ids):
-        found += tx.all(select(dhcp_servers).where(dhcp_servers.c.network_id.in_(some)), DhcpServer)
+        found += tx.all(_OF_NETWORKS, DhcpServer, {"ids": some})
     return found
 
 

@@ -111,13 +111,16 @@ def silent_since(tx: Transaction, moment: datetime) -> list[str]:
     return tx.scalars(select(hosts.c.host).where(hosts.c.heard_at < moment))
 
 
+_TUNNEL_IPS = select(hosts.c.host, hosts.c.tunnel_ip).where(
+    among(hosts.c.host, "names"), hosts.c.tunnel_ip.is_not(None)
+)
+
+
 def tunnel_ips(tx: Transaction, names: Iterable[str]) -> dict[str, str]:
     """Return the tunnel addresses of these hosts, of those that have one."""
     found: dict[str, str] = {}
     for some in standard.chunks(names):
-        query = select(hosts.c.host, hosts.c.tunnel_ip)
-        query = query.where(hosts.c.host.in_(some), hosts.c.tunnel_ip.is_not(None))
-        found.update((host, address) for host, address in standard.rows(tx, query))
+        found.update((host, address) for host, address in standard.rows(tx, _TUNNEL_IPS, {"names": some}))
     return found
 
 

@@ -81,13 +81,15 @@ def find_many(tx: Transaction, ids: Iterable[str]) -> dict[str, Network]:
     return found
 
 
+_OF_KIND = select(networks.c.id).where(among(networks.c.id), networks.c.kind == bindparam("of_kind"))
+_MANY = select(networks).where(among(networks.c.id))
+
+
 def of_kind(tx: Transaction, ids: Iterable[str], kind: str) -> set[str]:
     """Return which of these networks are of a kind."""
     found: set[str] = set()
     for some in standard.chunks(ids):
-        found.update(
-            tx.scalars(select(networks.c.id).where(networks.c.id.in_(some), networks.c.kind == kind))
-        )
+        found.update(tx.scalars(_OF_KIND, {"ids": some, "of_kind": kind}))
     return found
 
 

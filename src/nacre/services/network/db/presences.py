@@ -21,8 +21,10 @@ GUEST, DHCP, ROUTER, GROUP = "guest", "dhcp", "router", "group"
 ON_NETWORK = (GUEST, DHCP, ROUTER)
 TUNNELLED = "vxlan"
 
-
 _OF_HOST = select(presences.c.kind, presences.c.id).where(presences.c.host == bindparam("host"))
+_CARRIERS = select(presences.c.id, presences.c.host).where(
+    presences.c.kind.in_(ON_NETWORK), among(presences.c.id)
+)
 _TUNNELLED = select(networks.c.id).where(among(networks.c.id), networks.c.kind == TUNNELLED)
 _WITH_REMOTE = (
     select(presences.c.host)
@@ -76,9 +78,7 @@ def carriers(tx: Transaction, network_ids: Iterable[str]) -> dict[str, set[str]]
     """Return the hosts that carry each network, for whatever reason."""
     found: dict[str, set[str]] = {}
     for some in standard.chunks(network_ids):
-        query = select(presences.c.id, presences.c.host)
-        query = query.where(presences.c.kind.in_(ON_NETWORK), presences.c.id.in_(some))
-        for network_id, host in standard.rows(tx, query):
+        for network_id, host in standard.rows(tx, _CARRIERS, {"ids": some}):
             found.setdefault(network_id, set()).add(host)
     return found
 

@@ -249,15 +249,20 @@ def delete_rule(tx: Transaction, rule_id: str) -> None:
     tx.delete(security_group_rules, rule_id)
 
 
+_REMOTE = (
+    select(security_group_rules.c.remote_group_id)
+    .where(
+        among(security_group_rules.c.security_group_id), security_group_rules.c.remote_group_id.is_not(None)
+    )
+    .distinct()
+)
+
+
 def remote_group_ids(tx: Transaction, group_ids: Iterable[str]) -> set[str]:
     """Return the groups that the rules of these groups name as remote."""
     found: set[str] = set()
     for some in standard.chunks(group_ids):
-        query = select(security_group_rules.c.remote_group_id).where(
-            security_group_rules.c.security_group_id.in_(some),
-            security_group_rules.c.remote_group_id.is_not(None),
-        )
-        found.update(tx.scalars(query.distinct()))
+        found.update(tx.scalars(_REMOTE, {"ids": some}))
     return found
 
 
