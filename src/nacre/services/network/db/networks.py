@@ -82,7 +82,6 @@ def find_many(tx: Transaction, ids: Iterable[str]) -> dict[str, Network]:
 
 
 _OF_KIND = select(networks.c.id).where(among(networks.c.id), networks.c.kind == bindparam("of_kind"))
-_MANY = select(networks).where(among(networks.c.id))
 
 
 def of_kind(tx: Transaction, ids: Iterable[str], kind: str) -> set[str]:
