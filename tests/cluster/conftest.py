@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,16 +25,22 @@ CHEAP_HASHES = {"argon2_memory_kib": 8, "argon2_passes": 1}
 
 @pytest.fixture(scope="module")
 def make_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeLab]:
-    """Make and start labs, on an engine, with a broker of their own; they are ended after the file's tests."""
+    """Make and start labs, on an engine, with a broker of their own; they are ended after the file's tests.
+
+    A `short` one is where there may be sockets: in a directory whose path is short, and which nobody keeps.
+    """
     if shutil.which("haproxy") is None:
         pytest.skip("no HAProxy is installed (Debian's package haproxy)")
     if not PROGRAM.exists():
         pytest.skip("no RabbitMQ is installed (Debian's package rabbitmq-server)")
     with ExitStack() as stack:
 
-        def make(**options: Any) -> Lab:
+        def make(*, short: bool = False, **options: Any) -> Lab:
+            where = tmp_path_factory.mktemp("lab")
+            if short:
+                where = Path(stack.enter_context(TemporaryDirectory(prefix="nacre-")))
             options["sections"] = {"identity": CHEAP_HASHES, **options.get("sections", {})}
-            made = stack.enter_context(lab.laid_out(tmp_path_factory.mktemp("lab"), **options))
+            made = stack.enter_context(lab.laid_out(where, **options))
             made.bed.start()
             return made
 

@@ -26,8 +26,16 @@ class CloudClient:
     """
 
     def __init__(
-        self, auth_url: str, user: str, password: str, project: str, *, domain: str = "default"
+        self,
+        auth_url: str,
+        user: str,
+        password: str,
+        project: str,
+        *,
+        domain: str = "default",
+        ca: str | None = None,
     ) -> None:
+        """Log in later; `ca` is the file of the authority that vouches for the cloud, if not the system's."""
         self._auth_url = auth_url
         self._login = {
             "auth": {
@@ -39,7 +47,7 @@ class CloudClient:
             }
         }
         self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=5, read=120), retries=False, maxsize=32
+            timeout=urllib3.Timeout(connect=5, read=120), retries=False, maxsize=32, ca_certs=ca
         )
         self._token = ""
         self._urls: dict[str, str] = {}

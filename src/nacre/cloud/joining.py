@@ -19,6 +19,7 @@ import urllib3
 from nacre.cloud import serve, settings, status
 from nacre.cloud.client import CloudClient
 from nacre.cloud.deploy.commands import settle
+from nacre.cloud.deploy.plan import DeploySection
 from nacre.cloud.options import Options
 from nacre.cloud.state import StateDirectory, write_private
 from nacre.cloud.terminal import Terminal
@@ -100,7 +101,8 @@ def administrator(options: Options) -> CloudClient:
     state.adopt(key)
     settled, _ = settle(options)
     auth_url = f"{serve.identity_address(settled, config)}/v3"
-    return CloudClient(auth_url, "admin", state.secrets().admin_password, "admin")
+    ca = config.section("deploy", DeploySection).ca
+    return CloudClient(auth_url, "admin", state.secrets().admin_password, "admin", ca=ca)
 
 
 # -- the machine's side ----------------------------------------------------------------------------

@@ -25,12 +25,13 @@ def lab() -> None:
     "--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", show_default=True
 )
 @click.option("--real", is_flag=True, help="Hosts run real servers and networks; needs root.")
+@click.option("--tls", is_flag=True, help="APIs and the broker speak TLS, by an authority of the lab's own.")
 @STATE
-def up(control: int, hosts: int, database: str, real: bool, state: Path) -> None:
+def up(control: int, hosts: int, database: str, real: bool, tls: bool, state: Path) -> None:
     """Start the lab, say how to use it, and end it at Ctrl-C."""
     from nacre.cloud.lab.run import up as start
 
-    start(state.absolute(), control=control, hosts=hosts, engine=database, real=real)
+    start(state.absolute(), control=control, hosts=hosts, engine=database, real=real, tls=tls)
 
 
 @lab.command()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from kernel.bus.bus_notes import PATIENCE, SAY, Echo, Note, echo
 from nacre.kernel.bus.amqp import AmqpBus
 from nacre.kernel.bus.options import BusOptions
 from nacre.kernel.config import ConfigError
+from nacre.kernel.testing.authority import Authority
 from nacre.kernel.testing.brokers import Broker, running_broker
 
 
@@ -46,50 +41,6 @@ def test_a_file_that_is_missing_is_named() -> None:
         BusOptions(url="amqps://rabbit", ca="/nowhere").tls()
 
 
-class Authority:
-    """Somebody who vouches for certificates."""
-
-    def __init__(self, directory: Path, name: str = "authority") -> None:
-        self._directory = directory
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._write("ca.pem", self._certify(self._name, self._key.public_key(), is_authority=True))
-
-    def issue(self, name: str) -> None:
-        """Write NAME.pem and NAME.key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._write(f"{name}.pem", self._certify(subject, key.public_key(), is_authority=False))
-        text = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        self._write(f"{name}.key", text)
-
-    def _certify(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, is_authority: bool) -> bytes:
-        now = datetime.now(UTC)
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
-            .public_bytes(serialization.Encoding.PEM)
-        )
-
-    def _write(self, name: str, content: bytes) -> None:
-        path = self._directory / name
-        path.write_bytes(content)
-        path.chmod(0o644)  # the broker is another user
-
-
 @pytest.fixture(scope="module")
 def certificates() -> Iterator[Path]:
     """Certificates of a broker and of one process, and an authority that vouches for both."""
@@ -97,8 +48,9 @@ def certificates() -> Iterator[Path]:
         directory = Path(name)
         directory.chmod(0o755)
         authority = Authority(directory)
-        for each in ("broker", "process"):
-            authority.issue(each)
+        authority.issue("process")
+        for file in authority.issue("broker"):
+            file.chmod(0o644)
         yield directory
 
 

@@ -50,7 +50,8 @@ def write_credentials(options: Options) -> None:
     state.prepare()
     state.adopt(key)
     auth_url = f"{serve.identity_address(settled, config)}/v3"
-    credentials.write_admin(state, settled, state.secrets(), auth_url)
+    ca = config.section("deploy", plan.DeploySection).ca
+    credentials.write_admin(state, settled, state.secrets(), auth_url, ca=ca)
     print_lines(
         f". {state.root / 'openrc-admin'}",
         f"export OS_CLIENT_CONFIG_FILE={state.root / 'clouds.yaml'} OS_CLOUD=nacre-admin",

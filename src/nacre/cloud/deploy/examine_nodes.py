@@ -19,7 +19,7 @@ LARGEST_SKEW_SECONDS = 3.0  # answers tell whole seconds only
 
 def control(subject: Subject) -> Iterator[Finding]:
     """Every API answers on every control node."""
-    with _pool() as pool:
+    with _pool(subject) as pool:
         for address in subject.plan.control:
             silent, ending = [], []
             for endpoint in subject.plan.endpoints:
@@ -42,7 +42,7 @@ def control(subject: Subject) -> Iterator[Finding]:
 
 def clocks(subject: Subject) -> Iterator[Finding]:
     """The clocks of the control nodes agree with ours, on which leases and tokens depend."""
-    with _pool() as pool:
+    with _pool(subject) as pool:
         for address in subject.plan.control:
             url = subject.plan.url(subject.plan.endpoints[0], address) + HEALTH_PATH
             try:
@@ -62,7 +62,7 @@ def clocks(subject: Subject) -> Iterator[Finding]:
 
 def proxy(subject: Subject) -> Iterator[Finding]:
     """HAProxy hands requests on, and sees every control node."""
-    with _pool() as pool:
+    with _pool(subject) as pool:
         for endpoint in subject.plan.endpoints:
             url = subject.plan.url(endpoint)
             status = _status(pool, url + HEALTH_PATH)
@@ -127,8 +127,8 @@ def agents(subject: Subject) -> Iterator[Finding]:
         yield Finding("no host can run servers yet", "nacre agent token --host NAME, then join it")
 
 
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(timeout=SECONDS, retries=False)
+def _pool(subject: Subject) -> urllib3.PoolManager:
+    return urllib3.PoolManager(timeout=SECONDS, retries=False, ca_certs=subject.plan.ca)
 
 
 def _status(pool: urllib3.PoolManager, url: str) -> int | None:

@@ -40,4 +40,4 @@ class Subject:
     def admin(self) -> CloudClient:
         """Return a client of the administrator, through the proxy."""
         auth_url = f"{serve.identity_address(self.settled, self.config)}/v3"
-        return CloudClient(auth_url, "admin", self.state.secrets().admin_password, "admin")
+        return CloudClient(auth_url, "admin", self.state.secrets().admin_password, "admin", ca=self.plan.ca)

@@ -24,6 +24,8 @@ class DeploySection(Section, frozen=True, kw_only=True):
     """The addresses of the control nodes, on which their APIs listen."""
     certificate: str | None = None
     """File of certificate and key by which HAProxy speaks TLS; `[process] public_scheme` is then `https`."""
+    ca: str | None = None
+    """File of the authority that vouches for it, if clients' systems do not know that; credentials then name it."""
     stats: str = "127.0.0.1:8404"
     """Where HAProxy tells how its backends are, to `nacre deploy check` on the same machine."""
 
@@ -51,6 +53,7 @@ class Plan:
     control: tuple[str, ...]
     certificate: str | None
     stats: str
+    ca: str | None
     endpoints: tuple[Endpoint, ...]
 
     def url(self, endpoint: Endpoint, address: str | None = None) -> str:
@@ -77,6 +80,7 @@ def read(settled: Settings, config: ConfigFile) -> Plan:
         control=section.control,
         certificate=section.certificate,
         stats=section.stats,
+        ca=section.ca,
         endpoints=tuple(_endpoints(settled)),
     )
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
@@ -32,6 +32,9 @@ from nacre.cloud.toml import Sections, as_toml
 from nacre.kernel import shared_key
 from nacre.kernel.http.app import HEALTH_PATH
 from nacre.services import NAMES, manifests
+
+if TYPE_CHECKING:
+    from nacre.kernel.testing.authority import Authority
 
 #: What runs as one process on a control node.
 SPLIT: tuple[tuple[str, ...], ...] = (("identity", "placement"), ("image", "network"), ("compute",))
@@ -60,11 +63,13 @@ class Bed:
         agent_sections: Sections | None = None,
         ground: Ground | None = None,
         real: bool = False,
+        authority: Authority | None = None,
     ) -> None:
         """Lay it out.
 
         ground            where the machines stand, which stays the caller's; by default on the loopback
         real              whether hosts run real servers, for which the ground must be a switch
+        authority         vouches for the proxy, as for the broker; without one the APIs speak no TLS
         host_broker_url   host → the URL with its own account; by default that of the control nodes
         split             the services of each process of a control node
         sections          further configuration of all control nodes
@@ -72,6 +77,10 @@ class Bed:
         """
         self.where, self.hosts, self.real = where, tuple(hosts), real
         self.ground: Ground = ground or Loopback()
+        self._authority = authority
+        self.ca = str(authority.file) if authority else None
+        """The file of the authority that vouches for the APIs; None where they speak no TLS."""
+        self.scheme = "https" if authority else "http"
         self.front = self.ground.machine(PROXY).address
         names = [f"control-{number}" for number in range(1, control + 1)]
         self.control = tuple(self.ground.machine(name).address for name in names)
@@ -132,13 +141,16 @@ class Bed:
         options = Options(state=state.root, config=self.config)
         section, _ = settings.read(options)
         settled = settings.settle(options, section, Mode(section.mode or Mode.SIMULATED))
-        demo = CloudClient(self.auth_url, "demo", state.secrets().demo_password, "demo")
+        demo = CloudClient(self.auth_url, "demo", state.secrets().demo_password, "demo", ca=self.ca)
         first_start.furnish(self.admin(), demo, settled, state, self._image, lambda line: None)
-        credentials.write(state, settled, state.secrets(), self.auth_url)
+        credentials.write(state, settled, state.secrets(), self.auth_url, ca=self.ca)
 
     def wait_for_proxy(self) -> None:
         """Return when the proxy hands requests on to every API."""
-        pool, deadline = urllib3.PoolManager(retries=False), time.monotonic() + READY_SECONDS
+        pool, deadline = (
+            urllib3.PoolManager(retries=False, ca_certs=self.ca),
+            time.monotonic() + READY_SECONDS,
+        )
         for endpoint in self.plan.endpoints:
             while not _answers(pool, self.plan.url(endpoint)):
                 if time.monotonic() > deadline or not self.programs["proxy"].runs:
@@ -170,12 +182,12 @@ class Bed:
     @property
     def auth_url(self) -> str:
         """Where clients log in."""
-        return f"http://{self.front}:{self.ports.of(5000)}/v3"
+        return f"{self.scheme}://{self.front}:{self.ports.of(5000)}/v3"
 
     def admin(self) -> CloudClient:
         """Return a client of the administrator, which speaks to the proxy."""
         password = self.state_of("control-1").secrets().admin_password
-        return CloudClient(self.auth_url, "admin", password, "admin")
+        return CloudClient(self.auth_url, "admin", password, "admin", ca=self.ca)
 
     def state_of(self, machine: str) -> StateDirectory:
         """Return the state directory of a machine."""
@@ -199,14 +211,21 @@ class Bed:
                 "drain_seconds": DRAIN_SECONDS,
             },
             "database": {"url": database_url},
-            "bus": {"url": self._broker_url, "realm": self._realm},
+            "bus": {"url": self._broker_url, "realm": self._realm, **self._trust()},
             "image": {"directory": str(self.where / "images")},
             "deploy": {"control": list(self.control), "stats": f"{self.front}:{self.ports.of(8404)}"},
         }
+        if self.ca:
+            found["process"]["public_scheme"] = self.scheme
+            found["deploy"] |= {"certificate": str(self.where / "tls" / "front.pem"), "ca": self.ca}
         real = real_hosts.control_sections(self.where, self._external()) if self.real else {}
         for section, values in (*real.items(), *further.items()):
             found[section] = {**found.get(section, {}), **values}
         return found
+
+    def _trust(self) -> dict[str, str]:
+        """Return by what processes know the broker."""
+        return {"ca": self.ca} if self.ca else {}
 
     def _external(self) -> str:
         """Give every host a wire to the external network; return which that is."""
@@ -225,6 +244,9 @@ class Bed:
         options = Options(state=self.where / "proxy", config=self.config)
         section, config = settings.read(options)
         self.plan = plan.read(settings.settle(options, section, Mode.SIMULATED), config)
+        if self._authority is not None and self.plan.certificate is not None:
+            parts = self._authority.issue("proxy", self.front)
+            write_private(Path(self.plan.certificate), b"".join(part.read_bytes() for part in parts))
         path = self.where / "haproxy.cfg"
         path.write_text(haproxy.render(self.plan, account=None))
         command = ["haproxy", "-db", "-f", str(path)]
@@ -246,6 +268,7 @@ class Bed:
                 **self._agent_sections.get("bus", {}),
                 "url": self._host_broker_url(host),
                 "realm": self._realm,
+                **self._trust(),
             },
         }
         write_private(config, as_toml(sections))
@@ -256,11 +279,14 @@ class Bed:
     def _real_sections(self, host: str) -> Sections:
         assert isinstance(self.ground, Switch)
         key = shared_key.SharedKey.read(self.key)
-        return real_hosts.host_sections(self.ground, host, f"http://{self.front}", key)
+        return real_hosts.host_sections(self.ground, host, f"{self.scheme}://{self.front}", key)
 
     def _add(self, name: str, machine: str, command: Sequence[str], *, ready: str | None) -> None:
         log = self.where / "log" / f"{name.replace('/', '-')}.log"
-        self.programs[name] = Program(name, self.ground.machine(machine).command(command), log, ready=ready)
+        # As if the authority were one that the machine's system knows.
+        environment = {"SSL_CERT_FILE": self.ca} if self.ca else {}
+        command = self.ground.machine(machine).command(command)
+        self.programs[name] = Program(name, command, log, ready=ready, environment=environment)
 
 
 def _answers(pool: urllib3.PoolManager, url: str) -> bool:

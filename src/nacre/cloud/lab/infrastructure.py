@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from nacre.cloud.lab.machines import DATA, Ground, Machine
 from nacre.kernel.bus.amqp_names import Names, host_permissions
 from nacre.kernel.testing import daemons, databases
+from nacre.kernel.testing.authority import Authority
 from nacre.kernel.testing.brokers import Broker
 from nacre.services import NAMES
 
@@ -42,9 +42,9 @@ class Infrastructure:
 
 @contextmanager
 def running(
-    ground: Ground, *, engine: str, hosts: Sequence[str], certificates: Path | None = None
+    ground: Ground, *, engine: str, hosts: Sequence[str], authority: Authority | None = None
 ) -> Iterator[Infrastructure]:
-    """Run both for a while on the machine `data`."""
+    """Run both for a while on the machine `data`; with an authority the broker speaks TLS only."""
     machine = ground.machine(DATA)
     servers: dict[str, Callable[[str], AbstractContextManager[databases.Server]]] = {
         "postgresql": databases.postgresql_server,
@@ -54,7 +54,14 @@ def running(
     with ExitStack() as stack:
         database = machine.run(stack.enter_context, servers[engine](machine.address))
         directory, user = stack.enter_context(daemons.private_directory("rabbitmq"))
-        broker = Broker(directory, user, accounts, certificates, machine.address, management=True)
+        certificates = None
+        if authority is not None:
+            certificates = directory
+            (directory / "ca.pem").write_bytes(authority.certificate)
+            authority.issue("broker", machine.address, to=directory, owner=user)
+        broker = Broker(
+            directory, user, accounts, certificates, machine.address, management=True, mutual=False
+        )
         stack.callback(broker.kill)
         machine.run(broker.start)
         yield Infrastructure(machine, database, database.new_cloud(NAMES), broker)

@@ -16,6 +16,7 @@ from nacre.cloud.lab.infrastructure import Infrastructure
 from nacre.cloud.lab.loopback import Loopback
 from nacre.cloud.lab.machines import Ground
 from nacre.cloud.lab.switch import Switch
+from nacre.kernel.testing.authority import Authority
 
 HOSTS = ("host-1", "host-2", "host-3")
 
@@ -35,16 +36,27 @@ class Lab:
 
 @contextmanager
 def laid_out(
-    where: Path, *, engine: str = "postgresql", hosts: Sequence[str] = HOSTS, **options: Any
+    where: Path,
+    *,
+    engine: str = "postgresql",
+    hosts: Sequence[str] = HOSTS,
+    tls: bool = False,
+    **options: Any,
 ) -> Iterator[Lab]:
     """Lay a lab out, with its database and broker running; in the end nothing is left of it but files.
 
-    The options are those of Bed.
+    With `tls` an authority of its own vouches for the APIs' one address and for the broker.
+    The other options are those of Bed.
     """
     with ExitStack() as stack:
         ground = make_ground()
         stack.callback(ground.remove)
-        below = stack.enter_context(infrastructure.running(ground, engine=engine, hosts=hosts))
+        authority = None
+        if tls:
+            (where / "tls").mkdir(mode=0o700)
+            authority = Authority(where / "tls", "the lab's authority")
+        running = infrastructure.running(ground, engine=engine, hosts=hosts, authority=authority)
+        below = stack.enter_context(running)
         sections = dict(options.pop("sections", {}))
         sections["bus"] = {**below.broker.management(), **sections.get("bus", {})}
         bed = Bed(
@@ -56,6 +68,7 @@ def laid_out(
             hosts=hosts,
             sections=sections,
             ground=ground,
+            authority=authority,
             **options,
         )
         stack.callback(bed.close)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nacre.kernel.errors import Unavailable
@@ -25,8 +26,20 @@ class Failed(Unavailable):
 class Program:
     """One program; `start` it, `stop` or `kill` it, `start` it again."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, *, ready: str | None = None) -> None:
-        """Describe it; `ready` is what it prints once it is of use (nothing: at once)."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        ready: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe it; `ready` is what it prints once it is of use (nothing: at once).
+
+        `environment` is what it has in its own beside what this process has.
+        """
+        self._environment = environment or {}
         self.name, self.log = name, log
         self._command, self._ready = list(command), ready
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +61,11 @@ class Program:
         with self.log.open("ab") as output:
             self._began_at = output.tell()
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._environment},
             )
 
     def wait_until_ready(self) -> None:

@@ -36,7 +36,7 @@ class NotACheckout(NacreError):
     status = 404
 
 
-def up(where: Path, *, control: int, hosts: int, engine: str, real: bool) -> None:
+def up(where: Path, *, control: int, hosts: int, engine: str, real: bool, tls: bool) -> None:
     """Start everything and stay until told to end."""
     try:
         from nacre.cloud.lab import lab
@@ -61,7 +61,7 @@ def up(where: Path, *, control: int, hosts: int, engine: str, real: bool) -> Non
         if real:
             real_hosts.prepare(where, names, terminal.note)
         made = stack.enter_context(
-            lab.laid_out(where, engine=engine, control=control, hosts=names, real=real)
+            lab.laid_out(where, engine=engine, control=control, hosts=names, real=real, tls=tls)
         )
         if isinstance(made.ground, Switch):
             _note(where, Note(pid=os.getpid(), switch=made.ground.name))

@@ -56,8 +56,11 @@ class Broker:
         address: str = "127.0.0.1",
         *,
         management: bool = False,
+        mutual: bool = True,
     ) -> None:
         """Prepare a broker; with `certificates` (ca.pem, broker.pem, broker.key) it speaks TLS only.
+
+        Then it speaks with those alone who have a certificate, too, unless it is not `mutual`.
 
         With `management` it has RabbitMQ's plugin of that name, which takes some seconds more to start.
 
@@ -72,7 +75,9 @@ class Broker:
         self._scheme = "amqps" if certificates else "amqp"
         self._write("definitions.json", json.dumps(self._definitions({OWNER: ALL, **(accounts or {})})))
         managed = self._management_port if management else None
-        self._write("rabbitmq.conf", _configuration(address, self.port, directory, certificates, managed))
+        self._write(
+            "rabbitmq.conf", _configuration(address, self.port, directory, certificates, managed, mutual)
+        )
         self._write("enabled_plugins", f"[{'rabbitmq_management' if management else ''}].\n")
         self._ports = (self.port, managed) if managed else (self.port,)
         self._write("environment.conf", "")
@@ -119,7 +124,7 @@ class Broker:
     def management(self) -> dict[str, str]:
         """Return the options of the section [bus] for whoever manages this broker."""
         return {
-            "management_url": f"http://{self._address}:{self._management_port}",
+            "management_url": f"{'https' if self._scheme == 'amqps' else 'http'}://{self._address}:{self._management_port}",
             "management_user": OWNER,
             "management_password": self._passwords[OWNER],
         }
@@ -211,7 +216,7 @@ def running_broker(
 
 
 def _configuration(
-    address: str, port: int, directory: Path, certificates: Path | None, managed: int | None
+    address: str, port: int, directory: Path, certificates: Path | None, managed: int | None, mutual: bool
 ) -> str:
     lines = [f"load_definitions = {directory / 'definitions.json'}", "log.console = true", "log.file = false"]
     if certificates is None:
@@ -223,11 +228,18 @@ def _configuration(
             f"ssl_options.cacertfile = {certificates / 'ca.pem'}",
             f"ssl_options.certfile = {certificates / 'broker.pem'}",
             f"ssl_options.keyfile = {certificates / 'broker.key'}",
-            "ssl_options.verify = verify_peer",
-            "ssl_options.fail_if_no_peer_cert = true",
+            f"ssl_options.verify = {'verify_peer' if mutual else 'verify_none'}",
+            f"ssl_options.fail_if_no_peer_cert = {str(mutual).lower()}",
         ]
     if managed:
-        lines += [f"management.tcp.ip = {address}", f"management.tcp.port = {managed}"]
+        door = "tcp" if certificates is None else "ssl"
+        lines += [f"management.{door}.ip = {address}", f"management.{door}.port = {managed}"]
+    if managed and certificates is not None:
+        lines += [
+            f"management.ssl.cacertfile = {certificates / 'ca.pem'}",
+            f"management.ssl.certfile = {certificates / 'broker.pem'}",
+            f"management.ssl.keyfile = {certificates / 'broker.key'}",
+        ]
     return "\n".join([*lines, ""])
 
 
