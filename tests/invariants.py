@@ -30,6 +30,7 @@ ON_HOST = {
     "VERIFY_RESIZE": {"running", "shutdown"},
     "ERROR": {None, "running", "shutdown", "paused", "suspended", "crashed"},
 }
+ROUTER_PORTS = {"network:router_gateway", "network:router_interface"}
 IMAGE_AT_REST = {"queued", "uploading", "active", "deactivated"}
 
 
@@ -40,6 +41,7 @@ class Census:
     servers: dict[str, dict]
     ports: dict[str, dict]
     floating_ips: dict[str, dict]
+    routers: dict[str, dict]
     images: dict[str, dict]
     providers: dict[str, str]
     "Name → id."
@@ -62,8 +64,9 @@ class Census:
         """What there is, to be compared with another time: kinds with their numbers."""
         return Counter(
             servers=len(self.servers), ports=len(self.ports), floating_ips=len(self.floating_ips),
-            images=len(self.images), allocations=len(self.allocations), files=len(self.files),
-            machines=sum(map(len, self.machines.values())), records=sum(map(len, self.records.values())),
+            routers=len(self.routers), images=len(self.images), allocations=len(self.allocations),
+            files=len(self.files), machines=sum(map(len, self.machines.values())),
+            records=sum(map(len, self.records.values())),
         )  # fmt: skip
 
 
@@ -114,6 +117,7 @@ def look(
     servers = _all(admin, "compute", "/servers/detail", "servers", version=SERVER_VERSION, all_tenants=1)
     ports = _all(admin, "network", "/v2.0/ports", "ports")
     floating_ips = _all(admin, "network", "/v2.0/floatingips", "floatingips")
+    routers = _all(admin, "network", "/v2.0/routers", "routers")
     images = {image["id"]: image for image in admin.get("image", "/v2/images", limit=PAGE)["images"]}
     providers, allocations = {}, defaultdict(dict)
     for provider in admin.get("placement", "/resource_providers")["resource_providers"]:
@@ -127,7 +131,7 @@ def look(
         f"images/{path.relative_to(images_kept_in)}" for path in images_kept_in.rglob("*") if path.is_file()
     }
     return Census(
-        servers, ports, floating_ips, images, providers, dict(allocations),
+        servers, ports, floating_ips, routers, images, providers, dict(allocations),
         {project: _used(admin, project) for project in projects},
         active, machines, records, _migrations(admin), files,
     )  # fmt: skip
@@ -191,6 +195,9 @@ def problems(census: Census) -> list[str]:
         *_of_jobs(census),
         *(words for server in census.servers.values() for words in _of_server(census, server)),
         *_of_ports(census),
+        *_of_fixed_ips(census),
+        *_of_routers(census),
+        *_of_floating_ips(census),
         *_of_leftovers(census),
         *_of_quotas(census),
         *_of_images(census),
@@ -279,6 +286,44 @@ def _of_ports(census):
                 yield f"{name} has no owner and the device {port['device_id']}"
             if port["binding:host_id"]:
                 yield f"{name} belongs to nobody and is bound to {port['binding:host_id']}"
+
+
+def _of_fixed_ips(census):
+    given = Counter(
+        (ip["subnet_id"], ip["ip_address"]) for port in census.ports.values() for ip in port["fixed_ips"]
+    )
+    for (subnet, address), count in given.items():
+        if count > 1:
+            yield f"{count} ports have the address {address} of subnet {subnet}"
+
+
+def _of_routers(census):
+    for port in census.ports.values():
+        if port["device_owner"] in ROUTER_PORTS and port["device_id"] not in census.routers:
+            yield f"port {port['id']} belongs to router {port['device_id']}, which does not exist"
+    gateways = Counter(
+        port["device_id"]
+        for port in census.ports.values()
+        if port["device_owner"] == "network:router_gateway"
+    )
+    for router in census.routers.values():
+        wanted = 1 if router["external_gateway_info"] else 0
+        if gateways[router["id"]] != wanted:
+            yield f"router {router['name']!r} has {gateways[router['id']]} gateways instead of {wanted}"
+
+
+def _of_floating_ips(census):
+    for each in census.floating_ips.values():
+        name, port = f"floating IP {each['floating_ip_address']}", census.ports.get(each["port_id"])
+        if each["port_id"] is None:
+            if each["router_id"] or each["fixed_ip_address"]:
+                yield f"{name} leads nowhere, and by router {each['router_id']}"
+        elif port is None:
+            yield f"{name} leads to port {each['port_id']}, which does not exist"
+        elif each["fixed_ip_address"] not in {ip["ip_address"] for ip in port["fixed_ips"]}:
+            yield f"{name} leads to {each['fixed_ip_address']}, which port {port['id']} does not have"
+        elif each["router_id"] not in census.routers:
+            yield f"{name} leads through router {each['router_id']}, which does not exist"
 
 
 def _of_leftovers(census):

@@ -1,5 +1,7 @@
 """Drift between the servers' rows, their hosts, placement and network: each kind is seeded, and the doctor called."""
 
+import msgspec
+import pytest
 from sqlalchemy import text
 from tests.services.compute.conftest import eventually
 
@@ -348,13 +350,23 @@ def test_a_port_that_is_bound_elsewhere(cloud, member, doctor):
     assert cloud.network.port(port_id)["binding:host_id"] == host
 
 
-def test_addresses_that_a_server_shows_and_does_not_have(cloud, member, doctor):
+@pytest.mark.parametrize("shown", ["addresses", "security_groups"])
+def test_what_a_server_shows_of_its_port_and_the_port_does_not_have(cloud, member, doctor, shown):
     server_id, port_id = networked(cloud, member)
     (nic,) = cloud.compute.db.read(nics.of_server, server_id)
-    sql(cloud.compute, "UPDATE server_nics SET addresses = '[]' WHERE port_id = :id", id=port_id)
-    assert not member.show(server_id)["addresses"].get(cloud.net["name"])
+    assert getattr(nic, shown)
+    sql(cloud.compute, f"UPDATE server_nics SET {shown} = '[]' WHERE port_id = :id", id=port_id)
     assert only(doctor.examine(), "addresses_stale")["resource_id"] == server_id
     assert cloud.compute.db.read(nics.of_server, server_id) == [nic]
+
+
+def test_what_network_said_of_a_card_is_not_written_over_what_it_said_later(cloud, member):
+    server_id, port_id = networked(cloud, member)
+    (before,) = cloud.compute.db.read(nics.of_server, server_id)
+    earlier, later = (msgspec.structs.replace(before, mtu=mtu) for mtu in (1300, 1400))
+    assert cloud.compute.db.run(nics.put_unless_changed, {port_id: before}, [later])
+    assert not cloud.compute.db.run(nics.put_unless_changed, {port_id: before}, [earlier])
+    assert cloud.compute.db.read(nics.of_server, server_id) == [later]
 
 
 # --- several processes ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nacre.kernel import events
+from nacre.kernel import errors, events
 from nacre.kernel.bus import MemoryBus
 from nacre.kernel.clock import TurnedClock
 from nacre.kernel.context import Context
@@ -103,6 +103,22 @@ def test_an_event_that_nobody_wants_and_one_whose_hearer_fails_hurt_nobody(
     for subscription in subscriptions:
         assert subscription.close(PATIENCE)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_an_outage_where_an_event_is_heard_does_not_lose_it(make_service: Callable[..., Service]) -> None:
+    outages = [errors.Unavailable("The database is away."), errors.Unavailable("It is away still.")]
+    heard: list[Any] = []
+
+    def look(ctx: Context, payload: Any) -> None:
+        if outages:
+            raise outages.pop()
+        heard.append(payload)
+
+    subscriptions = events.subscribe(make_service("compute", network_port_up=look))
+    events.publish(make_service("network").background_context(), "network.port.up", {"id": "p"})
+    for subscription in subscriptions:
+        assert subscription.close(PATIENCE)
+    assert heard == [{"id": "p"}]
 
 
 def test_a_notification_has_the_format_of_oslo_messaging(

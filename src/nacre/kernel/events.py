@@ -4,7 +4,8 @@ An *event* travels back along a dependency: compute calls network, so network ma
 may say ``network.port.up`` and compute may have subscribed.  A service lists its subscriptions in its
 manifest, and each event reaches each subscribed service at most once, in whichever of its processes is
 free.  An event is a hint to look now rather than at the reconciler's next turn: it may be lost, so it is
-published after the transaction that it tells of, and nothing may depend on it alone.
+published after the transaction that it tells of, and nothing may depend on it alone.  An outage where it is
+heard is no reason to lose it: it is tried again for a while.
 
 A *notification* (``compute.instance.create.end``) is for telemetry and billing outside nacre, in the
 format of oslo.messaging, where its listeners look: in the service's control exchange, under the topic
@@ -14,15 +15,18 @@ format of oslo.messaging, where its listeners look: in the service's control exc
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from nacre.kernel import errors
 from nacre.kernel.bus import Method, Subscription
 from nacre.kernel.ids import new_id
 from nacre.kernel.log import request_id
+from nacre.kernel.pool import blocking
 
 if TYPE_CHECKING:
     from nacre.kernel.context import Context
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
 
 #: What the topics of notifications begin with; the priority follows.
 NOTIFICATIONS = "notifications"
+
+#: How long an event is tried again that meets an outage where it is heard, and after which pauses.
+TRIED_FOR_SECONDS = 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 4.0
 
 Priority = Literal["AUDIT", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", "SAMPLE"]
 
@@ -92,7 +100,17 @@ def _topic(event_name: str) -> str:
 
 
 def _hear(service: Service, function: Callable[[Context, Any], None], event: Event) -> None:
-    function(service.background_context(request_id=request_id.get()), event.payload)
+    """Handle an event.  Whoever dies while an outage lasts leaves it to another: the broker has it still."""
+    until, pause = time.monotonic() + TRIED_FOR_SECONDS, FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return function(service.background_context(request_id=request_id.get()), event.payload)
+        except errors.Unavailable:
+            if time.monotonic() + pause > until:
+                raise
+        with blocking():
+            time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 @cache

@@ -284,17 +284,26 @@ def refresh(ctx: Context, server_ids: Collection[str]) -> list[str]:
 
     Returns the ports of rows that network does not know any more; those rows stay as they are.
     """
-    known = ctx.db.read(rows.of_servers, server_ids)
-    by_port = {nic.port_id: nic for nics in known.values() for nic in nics}
-    ports = [port for port in network.list_ports(ctx.as_service(), server_ids) if port.id in by_port]
-    described = describe(ctx, ports, by_port)
+    while True:
+        before = _of_servers(ctx, server_ids)
+        described = ask_again(ctx, before)
+        if ctx.db.run(
+            rows.put_unless_changed, before, [nic for nic in described if nic != before[nic.port_id]]
+        ):
+            return list(before.keys() - {nic.port_id for nic in described})
 
-    def write(tx: Transaction) -> None:
-        for nic in described:
-            present = rows.by_port(tx, nic.port_id)  # it may have been pulled out meanwhile
-            if present is not None and nic != present:
-                rows.put(tx, nic)
 
-    ctx.db.run(write)
-    there = {port.id for port in ports}
-    return [port_id for port_id in by_port if port_id not in there]
+def ask_again(ctx: Context, known: dict[str, Nic]) -> list[Nic]:
+    """Return what network says now about cards, by port, that servers have; nothing of ports that they lost."""
+    owners = {nic.server_id for nic in known.values()}
+    ports = [
+        port
+        for port in network.list_ports(ctx.as_service(), owners)
+        if port.id in known and port.device_id == known[port.id].server_id
+    ]
+    return describe(ctx, ports, known)
+
+
+def _of_servers(ctx: Context, server_ids: Collection[str]) -> dict[str, Nic]:
+    found = ctx.db.read(rows.of_servers, server_ids)
+    return {nic.port_id: nic for nics in found.values() for nic in nics}

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from nacre.kernel.db import Transaction, among
-from nacre.services.compute.db.tables import Address, SubnetCopy, server_nics
+from nacre.services.compute.db.tables import Address, SubnetCopy, server_nics, servers
 
 
 class Nic(msgspec.Struct, frozen=True):
@@ -72,6 +72,22 @@ def put(tx: Transaction, nic: Nic) -> None:
     """Add one network card, or change it."""
     tx.delete(server_nics, (nic.server_id, nic.port_id))
     tx.insert(server_nics, _values(nic))
+
+
+def put_unless_changed(tx: Transaction, before: dict[str, Nic], changed: Collection[Nic]) -> bool:
+    """Change network cards that are still as they were `before`, by port; those that were pulled out stay away.
+
+    Changes nothing and returns False where one is different by now: whoever changed it may know better.
+    """
+    for server_id in sorted({nic.server_id for nic in changed}):
+        tx.lock(servers, server_id)
+    present = by_ports(tx, [nic.port_id for nic in changed])
+    there = [nic for nic in changed if nic.port_id in present]
+    if any(present[nic.port_id] != before[nic.port_id] for nic in there):
+        return False
+    for nic in there:
+        put(tx, nic)
+    return True
 
 
 def mark_up(tx: Transaction, server_id: str) -> None:

@@ -42,9 +42,11 @@ def check(ctx: Context, host: Host) -> Iterator[Drift]:
     elsewhere = {nic.port_id for each in cards.values() for nic in each} - bound.keys()
     owners = {server_id for server_id, each in cards.items() if any(n.port_id in elsewhere for n in each)}
     ports = bound | {port.id: port for port in network.list_ports(service, owners)}
+    held_by_port = {nic.port_id: nic for each in cards.values() for nic in each}
+    now = {nic.port_id: nic for nic in nics.ask_again(ctx, held_by_port)}
     for server_id, held in cards.items():
         if drift.is_settled(known[server_id], busy):
-            yield from _of_server(ctx, known[server_id], held, ports)
+            yield from _of_server(ctx, known[server_id], held, ports, now)
     plugged = {nic.port_id for each in cards.values() for nic in each}
     for port in bound.values():
         if port.id not in plugged and port.device_id not in busy:
@@ -52,9 +54,9 @@ def check(ctx: Context, host: Host) -> Iterator[Drift]:
 
 
 def _of_server(
-    ctx: Context, server: Server, cards: list[Nic], ports: dict[str, network.Port]
+    ctx: Context, server: Server, cards: list[Nic], ports: dict[str, network.Port], now: dict[str, Nic]
 ) -> Iterator[Drift]:
-    """Judge the cards of one server."""
+    """Judge the cards of one server by their ports, and by how they would be shown now."""
     stale = False
     for nic in cards:
         port = ports.get(nic.port_id)
@@ -73,14 +75,19 @@ def _of_server(
             )
             text = f"It was bound to host {port.host or 'none'}, and server {server.id} is on {server.host}."
             yield healed(ASTRAY, port.id, text, host=str(server.host))
-        else:
-            shown = {each.address for each in nic.addresses}
-            stale |= shown != {ip.ip_address for ip in port.fixed_ips} or nic.mac_address != port.mac_address
+        elif nic.port_id in now:
+            stale |= _shown(nic) != _shown(now[nic.port_id])
     if stale and ctx.db.read(drift.is_at_rest, server):
         nics.refresh(ctx, [server.id])
         yield healed(
             STALE, server.id, "It showed addresses that its ports do not have.", host=str(server.host)
         )
+
+
+def _shown(nic: Nic) -> object:
+    """Return what a server shows of a card."""
+    addresses = sorted((each.address, *sorted(each.floating)) for each in nic.addresses)
+    return nic.mac_address, addresses, sorted(nic.security_groups)
 
 
 def _of_port(ctx: Context, host: Host, server: Server | None, port: network.Port) -> Iterator[Drift]:
