@@ -162,7 +162,8 @@ def _wait_for_active(session: Session, name: str, count: int) -> None:
             raise TimeoutError(f"not all {count} servers {name} are ACTIVE")
         looks += 1
         if looks % 10 == 0 and (failed := _list(session, name, "ERROR")):
-            raise RuntimeError(f"{len(failed)} servers in ERROR, such as {failed[0]}")
+            one = session.get("compute", f"/servers/{failed[0]}")["server"]
+            raise RuntimeError(f"{len(failed)} servers in ERROR, such as {failed[0]}: {one.get('fault')}")
         time.sleep(LIST_LOOK_SECONDS)
 
 

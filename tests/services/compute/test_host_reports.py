@@ -44,6 +44,17 @@ def test_a_server_that_is_gone_from_its_host_is_in_error(stocked, member):
     member.await_gone(server_id)
 
 
+def test_a_server_that_came_while_its_host_told_everything_is_not_missed(stocked, member):
+    came, gone = member.create(), member.create()
+    stocked.drivers["host-1"]._events = None  # nobody hears of it
+    stocked.drivers["host-1"].remove(gone)
+    ctx = stocked.compute.background_context()
+    host = ctx.db.read(hosts.find, "host-1")
+    assert server_sync.miss(ctx, host, named=set()) == 1
+    assert member.show(came)["status"] == "ACTIVE"
+    assert member.show(gone)["status"] == "ERROR"
+
+
 def test_deleting_on_a_host_that_is_down_and_comes_back(stocked, member):
     server_id = member.create()
     agent = stocked.agents.pop("host-1")

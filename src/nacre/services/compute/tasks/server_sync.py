@@ -7,6 +7,8 @@ When an agent was restarted it tells everything, and then what it does not name 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from nacre.kernel import errors
 from nacre.kernel.bus import Method
 from nacre.kernel.context import Context
@@ -18,6 +20,7 @@ from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.hosts import Host
 
 RESYNC: Method[rpc.Resync, rpc.Changes] = rpc.RESYNC
+INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
 ANSWER_SECONDS = 20.0
 
 
@@ -50,19 +53,24 @@ def sync(ctx: Context, host: Host) -> int:
         if not changes.more:
             break
     if full:
-        different += _miss(ctx, host, named)
+        different += miss(ctx, host, named)
     ctx.db.run(hosts.update, host.name, epoch=epoch, change=since)
     return different
 
 
-def _miss(ctx: Context, host: Host, named: set[str]) -> int:
-    """Note the servers that a host should have and did not name when it told everything."""
-    missed = 0
-    for server in ctx.db.read(rows.on_host, host.name):
-        if server.id not in named and server.task_state is None and server.launched_at is not None:
-            status = rpc.ServerStatus(id=server.id, host=host.name, state=rpc.ServerState.MISSING)
-            missed += host_reports.hear(ctx, status)
-    return missed
+def miss(ctx: Context, host: Host, named: Collection[str]) -> int:
+    """Note the servers that a host should have and did not name when it told everything.
+
+    Hearing all that takes a while, and servers go on coming up meanwhile: so the host is asked about those that
+    are missed, after the rows were read.  What it says of them then holds.
+    """
+    settled = [each for each in ctx.db.read(rows.on_host, host.name) if each.task_state is None]
+    missed = tuple(each.id for each in settled if each.id not in named and each.launched_at is not None)
+    if not missed:
+        return 0
+    asked = rpc.Inspect(server_ids=missed)
+    found = ctx.bus.call(rpc.host_topic(host.name), INSPECT, asked, deadline_seconds=ANSWER_SECONDS)
+    return sum(host_reports.hear(ctx, status) for status in found.servers)
 
 
 SERVER_SYNC = Reconciler("server_sync", every_seconds=60, run=run)
