@@ -1,5 +1,6 @@
 """Write docs/scale.md from what was measured."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,22 @@ from crowds.fill import Boots
 from crowds.lists import Answer
 from crowds.restart import Restart
 from figures import machine
+from peer import places
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
 MIB = 1 << 20
+FILE = places.ROOT.parent / "scale.json"
+TOGETHER, APART = "Hosts in the control plane's process", "Hosts in a process of their own, on RabbitMQ"
+INTRODUCTION = """\
+<!-- Made by bench/scale --write from measurements: measure again rather than edit. -->
+
+# Many hosts, many servers
+
+What one control plane with many simulated hosts takes, filled with servers ([bench/scale](../bench/scale)). CPU is user
+and system time of the process that is measured, whatever else it does meanwhile included. Where the agents of all hosts
+live in the control plane's process, what they take is in every figure; where they live apart, it is in none.
+Rates and times are those of a machine with other work to do, where the load says so.
+"""
 SPANS = ((0, 0), (1, 5), (6, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, 60))
 
 
@@ -23,6 +37,8 @@ class Figures:
     version: str
     hosts: int
     projects: int
+    apart: bool
+    load: float = 0.0
     start_seconds: float = 0.0
     start_cpu_seconds: float = 0.0
     memory: dict[int, int] = field(default_factory=dict)
@@ -35,24 +51,20 @@ class Figures:
 
 def words(figures: Figures) -> Iterator[str]:
     """Say what was measured, line by line."""
-    yield "<!-- Made by bench/scale --write from measurements: measure again rather than edit. -->"
-    yield ""
-    yield "# Many hosts, many servers"
+    yield f"## {APART if figures.apart else TOGETHER}"
     yield ""
     yield (
-        f"One control plane with {figures.hosts:,} simulated hosts, filled with servers of {figures.projects} "
-        "projects on a network each ([bench/scale](../bench/scale)). The hosts' agents live in the same process: "
-        "what they take is in every figure. CPU is user and system time of the process."
+        f"{figures.version}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Machine: {machine.describe()}; "
+        f"load average {figures.load:.0f} at the end."
     )
     yield ""
-    yield f"{figures.version}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Machine: {machine.describe()}."
-    yield ""
     yield (
+        f"{figures.hosts:,} hosts; servers of {figures.projects} projects, on a network each. "
         f"The first start took {figures.start_seconds:.1f} s until every host had reported, and "
         f"{figures.start_cpu_seconds:.1f} s of CPU; the process has {figures.threads:,} threads."
     )
     yield ""
-    yield "## At rest"
+    yield "### At rest"
     yield ""
     yield "| servers | memory (PSS) MiB | CPU, % of a core |"
     yield "|---|---|---|"
@@ -62,11 +74,11 @@ def words(figures: Figures) -> Iterator[str]:
     yield from _boots(figures.boots)
     yield from _answers(figures.answers)
     if figures.restart is not None:
-        yield from _restart(figures.restart)
+        yield from _restart(figures.restart, apart=figures.apart)
 
 
 def _boots(boots: Sequence[Boots]) -> Iterator[str]:
-    yield "## Booting"
+    yield "### Booting"
     yield ""
     yield "| servers there | booted | servers/s | CPU ms each |"
     yield "|---|---|---|---|"
@@ -76,7 +88,7 @@ def _boots(boots: Sequence[Boots]) -> Iterator[str]:
 
 
 def _answers(answers: Sequence[Answer]) -> Iterator[str]:
-    yield "## Lists of the full cloud"
+    yield "### Lists of the full cloud"
     yield ""
     yield "| list | things | ms | CPU ms | CPU µs for each |"
     yield "|---|---|---|---|---|"
@@ -86,11 +98,11 @@ def _answers(answers: Sequence[Answer]) -> Iterator[str]:
     yield ""
 
 
-def _restart(restart: Restart) -> Iterator[str]:
-    yield "## Killed and started again"
+def _restart(restart: Restart, *, apart: bool) -> Iterator[str]:
+    yield "### Killed and started again"
     yield ""
     yield (
-        f"The process, control plane and agents, was killed (SIGKILL) and started again: ready after "
+        f"{'The control plane alone' if apart else 'The process, control plane and agents,'} was killed (SIGKILL) and started again: ready after "
         f"{restart.ready_seconds:.1f} s and {restart.cpu_seconds:.1f} s of CPU. From there on, each second:"
     )
     yield ""
@@ -118,5 +130,9 @@ def _restart(restart: Restart) -> Iterator[str]:
 
 
 def write(figures: Figures) -> None:
-    """Write the page."""
-    PAGE.write_text("\n".join(words(figures)).rstrip() + "\n")
+    """Write the page of what is known: the last run of each kind."""
+    known: dict[str, str] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    known[APART if figures.apart else TOGETHER] = "\n".join(words(figures)).rstrip() + "\n"
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(known))
+    PAGE.write_text("\n".join([INTRODUCTION, *(known[kind] for kind in (TOGETHER, APART) if kind in known)]))

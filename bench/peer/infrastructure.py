@@ -49,6 +49,11 @@ class Infrastructure:
         for port in ports:
             wait_for_port(port)
 
+    def start_broker(self) -> None:
+        """Start the broker alone; return when it listens."""
+        self._start_rabbitmq()
+        wait_for_port(self.rabbitmq_port)
+
     def stop(self) -> None:
         """End it, the database last and in order."""
         for name in ("memcached", "rabbitmq", "epmd", "mariadb"):
