@@ -101,9 +101,10 @@ def _answers(answers: Sequence[Answer]) -> Iterator[str]:
 def _restart(restart: Restart, *, apart: bool) -> Iterator[str]:
     yield "### Killed and started again"
     yield ""
+    what = "The control plane alone" if apart else "The process, control plane and agents,"
     yield (
-        f"{'The control plane alone' if apart else 'The process, control plane and agents,'} was killed (SIGKILL) and started again: ready after "
-        f"{restart.ready_seconds:.1f} s and {restart.cpu_seconds:.1f} s of CPU. From there on, each second:"
+        f"{what} was killed (SIGKILL) and started again: ready after {restart.ready_seconds:.1f} s and "
+        f"{restart.cpu_seconds:.1f} s of CPU. From there on, each second:"
     )
     yield ""
     yield "| seconds after | CPU, % of a core | writing transactions, each s | messages, each s | most of them |"
