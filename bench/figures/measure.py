@@ -16,7 +16,7 @@ from figures.sample import Sample, percentile
 from work.phase import Phase
 
 QUIET_CORES = 0.12  # the peer's idle work takes 0.03 to 0.06
-QUIET_WINDOW_SECONDS = 0.25
+QUIET_WINDOW_SECONDS = 0.15
 DRAIN_SECONDS = 3.0
 
 

@@ -28,13 +28,14 @@ def write(results: Results) -> None:
 
 
 def _in_order(phases: Results) -> Results:
-    """Return phases in the order of their works, however runs were cut."""
+    """Return phases in the order of their works, however runs were cut; what is measured no more is left out."""
     order = {name: number for number, name in enumerate(WORKS)}
-
-    def place(title: str) -> int:
-        return min(order.get(record.get("work"), len(order)) for record in phases[title].values())
-
-    return {title: phases[title] for title in sorted(phases, key=place)}
+    places = {
+        title: place
+        for title, phase in phases.items()
+        if (place := min(order.get(record.get("work"), len(order)) for record in phase.values())) < len(order)
+    }
+    return {title: phases[title] for title in sorted(places, key=lambda title: places[title])}
 
 
 def _page(results: Results) -> Iterator[str]:

@@ -16,9 +16,7 @@ INVENTORIES = {"VCPU": {"total": 64}, "MEMORY_MB": {"total": 262144}, "DISK_GB":
 def candidates(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
     """Ask where there is only the cloud's one host."""
     session = cloud.session
-    yield with_clients(
-        "allocation candidates, 1 provider", lambda number: session.get("placement", PATH), 1, 8
-    )
+    yield with_clients("allocation candidates, 1 provider", lambda number: session.get("placement", PATH), 1)
 
 
 @work("candidates-1000")

@@ -10,7 +10,7 @@ from functools import cache
 from clouds import Cloud
 from work.phase import Phase, Scale, work
 
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 8.0
 SETTLE_SECONDS = 35.0
 PATIENCE_SECONDS = 180.0
 

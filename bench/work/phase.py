@@ -61,15 +61,15 @@ class Scale:
 
 
 Work = Callable[["Cloud", Scale], AbstractContextManager[Sequence[Phase]]]
-WORKS: dict[str, Work] = {}
+DECLARED: dict[str, Work] = {}
 
 
 def work(name: str) -> Callable[[Callable[[Cloud, Scale], Iterator[Sequence[Phase]]]], Work]:
     """Declare a work under a name."""
 
     def declare(function: Callable[[Cloud, Scale], Iterator[Sequence[Phase]]]) -> Work:
-        WORKS[name] = contextmanager(function)
-        return WORKS[name]
+        DECLARED[name] = contextmanager(function)
+        return DECLARED[name]
 
     return declare
 

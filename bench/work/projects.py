@@ -16,7 +16,7 @@ def projects_list(cloud: Cloud, scale: Scale) -> Iterator[Sequence[Phase]]:
     for number in range(len(session.get("identity", "/projects")["projects"]), wanted):
         project = {"name": f"bench-{number}", "domain_id": "default"}
         made.append(session.post("identity", "/projects", {"project": project})["project"]["id"])
-    yield with_clients("list 100 projects", lambda number: session.get("identity", "/projects"), 1, 8)
+    yield with_clients("list 100 projects", lambda number: session.get("identity", "/projects"), 1)
     for project_id in made:
         session.delete("identity", f"/projects/{project_id}")
 
