@@ -16,7 +16,7 @@ import enum
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from nacre.kernel.errors import BadRequest, Invalid, UnknownField
 from nacre.kernel.version import Version
@@ -258,19 +258,33 @@ def show(
 
     `visible(rule, thing)` decides on fields that a policy guards.
     """
-    return {
-        wire: read(req, thing)
-        for wire, read, rule in _plan(resource, version, brief)
-        if rule is None or visible(rule, thing)
-    }
+    plan = _plan(resource, version, brief)
+    shown = dict(zip(plan.names, plan.read(thing), strict=True))
+    for wire, read, rule in plan.others:
+        if rule is None or visible(rule, thing):
+            shown[wire] = read(req, thing)
+    return shown
+
+
+class _Plan(NamedTuple):
+    """How to render a resource: attributes that are shown as they are, read all at once, and the other fields."""
+
+    names: tuple[str, ...]
+    read: Callable[[Any], tuple[Any, ...]]
+    others: tuple[tuple[str, Callable[[Any, Any], Any], Any], ...]
 
 
 @_remembered
-def _plan(
-    resource: type[Resource], version: Version | None, brief: bool
-) -> tuple[tuple[str, Callable[[Any, Any], Any], Any], ...]:
-    use = BRIEF if brief else SHOW
-    return tuple((f.wire, f.reader(), f.policy) for f in fields_for(resource, use, version))
+def _plan(resource: type[Resource], version: Version | None, brief: bool) -> _Plan:
+    fields = fields_for(resource, BRIEF if brief else SHOW, version)
+    plain = [f for f in fields if f.policy is None and f.render is None and not callable(f.source)]
+    if len(plain) < 2:  # of a single attribute attrgetter makes no tuple
+        plain = []
+    others = tuple((f.wire, f.reader(), f.policy) for f in fields if f not in plain)
+    sources = [f.source if isinstance(f.source, str) else f.name for f in plain]
+    if not plain:
+        return _Plan((), lambda thing: (), others)
+    return _Plan(tuple(f.wire for f in plain), attrgetter(*sources), others)
 
 
 def filters(

@@ -23,8 +23,9 @@ class IdentityOptions(Options, frozen=True):
     """What it costs in time."""
     argon2_lanes: int = 1
     """How many threads share the work of one hash."""
-    simultaneous_hashes: int = 4
-    """How many passwords are hashed at a time; each takes `argon2_memory_kib` of memory."""
+    simultaneous_hashes: int | None = None
+    """How many passwords are hashed at a time; each takes `argon2_memory_kib` of memory.  None: one for each
+    processor, and not more than four."""
 
     lockout_failures: int | None = None
     """After so many wrong passwords in a row a user is locked out; None: never."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 BCRYPT_BYTES = 72
 #: The longest password that is hashed; a longer one is a wrong one.
 LONGEST = 4096
+#: More than there are processors would only drive each other's memory out of the caches.
+MOST_AT_A_TIME = 4
 
 
 class Passwords:
@@ -38,7 +41,9 @@ class Passwords:
             parallelism=options.argon2_lanes,
             type=argon2.Type.ID,
         )
-        self._turns = threading.BoundedSemaphore(options.simultaneous_hashes)
+        self._turns = threading.BoundedSemaphore(
+            options.simultaneous_hashes or min(os.cpu_count() or 1, MOST_AT_A_TIME)
+        )
         self._nobody: str | None = None
 
     def hash(self, password: str) -> str:
