@@ -241,7 +241,7 @@ def test_a_database_that_was_away_is_looked_at_again(town, monkeypatch):
     runner.start()
     connect = Database._begin
 
-    def away(self, writes):
+    def away(self, writes, still):
         raise tasks.runner.Unavailable("away")
 
     monkeypatch.setattr(Database, "_begin", away)
@@ -250,6 +250,28 @@ def test_a_database_that_was_away_is_looked_at_again(town, monkeypatch):
     monkeypatch.setattr(Database, "_begin", connect)
     job_id = town.build("h", BUILD)
     eventually(lambda: town.job(job_id).state is JobState.DONE)
+
+
+def test_a_job_that_could_not_be_noted_goes_on_as_soon_as_the_database_is_back(town, monkeypatch):
+    flow = Workflow("flow", input=Plan)
+    attempts, connect = [], Database._begin
+
+    def away(self, writes, still):
+        raise tasks.runner.Unavailable("away")
+
+    @flow.step()
+    def step(ctx, run):
+        attempts.append(run.attempt)
+        if len(attempts) == 1:
+            monkeypatch.setattr(Database, "_begin", away)
+
+    runner = town.runner([flow], crew=Crew(lease_seconds=3600), look_every_seconds=0.05)
+    runner.start()
+    job_id = town.build("h", flow)
+    eventually(lambda: runner._unnoted)
+    monkeypatch.setattr(Database, "_begin", connect)
+    eventually(lambda: town.job(job_id).state is JobState.DONE)
+    assert attempts == [1, 1], "it did not count as a crash"
 
 
 class TestReconcilers:

@@ -135,6 +135,12 @@ def renew(db: Database, owner: str, held: Collection[int], lease_seconds: float)
     return db.run(renew)
 
 
+def give_back(tx: Transaction, job: ClaimedJob) -> None:
+    """Make a job due now that was held and could not be noted, unless it was, or another has it by now."""
+    values = {"state": JobState.RETRYING, "owner": None, "due_at": tx.now()}
+    tx.execute(_GIVE_BACK, {**values, "job_id": job.id, "job_turn": job.turn})
+
+
 def release_leases_of_the_dead(db: Database, former: str, present: str) -> int:
     """Make due now what earlier runners of the same name were working on; return how many jobs.
 
@@ -204,6 +210,7 @@ _TAKE = jobs.update().where(
 _TAKE_OVER = _TAKE.values(attempts=jobs.c.attempts + 1, crashes=jobs.c.crashes + 1)
 _SAVE = jobs.update().where(jobs.c.id == bindparam("job_id"), jobs.c.turn == bindparam("job_turn"))
 _SAVE_UNLESS_CANCELLED = _SAVE.where(jobs.c.cancelled != true())
+_GIVE_BACK = _SAVE.where(_LEASED)
 _PARK = _SAVE.values(
     due_at=case(
         (or_(jobs.c.woken == true(), and_(jobs.c.cancelled == true(), jobs.c.ending.is_(None))), _NOW),

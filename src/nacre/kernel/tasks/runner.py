@@ -82,6 +82,7 @@ class Runner:
         self._crew = crew or Crew(jobs_at_once=threads)
         self._look_every_seconds = look_every_seconds
         self._held: set[int] = set()
+        self._unnoted: list[ClaimedJob] = []
         self._guard = threading.Condition()
         self._worker_is_coming = False
         self._workers = 0
@@ -221,6 +222,7 @@ class Runner:
         """Take a due job; when there is none, see to it that somebody looks again in time."""
         if self._stopping:
             return None
+        self._give_back()
         kinds = [*self._workflows, *self._reconcilers]
         while True:
             due, next_at = leases.look(self.db, kinds, frozenset(self._held))
@@ -237,6 +239,20 @@ class Runner:
             pause = (next_at - self.db.clock.now()).total_seconds()
             self._look_again_in(min(max(pause, 0.0), self._look_every_seconds))
         return None
+
+    def _give_back(self) -> None:
+        """Have the jobs go on that were let go of while the database was away, before their leases end."""
+        while self._unnoted:
+            with self._guard:
+                job = self._unnoted.pop() if self._unnoted else None
+            if job is None:
+                return
+            try:
+                self.db.run(leases.give_back, job)
+            except BaseException:
+                with self._guard:
+                    self._unnoted.append(job)
+                raise
 
     def _look_again_in(self, seconds: float) -> None:
         moment = time.monotonic() + seconds
@@ -256,6 +272,8 @@ class Runner:
             log.warning("job %s (%s) has been taken over by another worker", job.id, job.kind)
         except Unavailable as error:
             log.warning("job %s (%s) could not be noted: %s", job.id, job.kind, error.detail or error)
+            with self._guard:
+                self._unnoted.append(job)
         finally:
             with self._guard:
                 self._held.discard(job.id)

@@ -43,8 +43,9 @@ def choose(ctx: Context, run: Run[LiveMigration]) -> choice.Choice | Finish | Wa
 def connect(ctx: Context, run: Run[LiveMigration]) -> Wait | None:
     """Have its network ready over there before it comes."""
     server_id, target = run.input.server_id, run.result(choose).host
-    if run.waited_seconds == 0:
-        relocation.prepare_ports(ctx, server_id, target)
+    relocation.prepare_ports(
+        ctx, server_id, target
+    )  # at each turn: an outage may have broken the first one off
     return relocation.await_readiness(ctx, server_id, target, run.waited_seconds)
 
 

@@ -6,6 +6,7 @@ kept in the port's `problem` for the operator.
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from nacre.kernel.context import Context
@@ -74,31 +75,32 @@ def carry(tx: Transaction, news: News, before: Port | None, after: Port | None) 
     """
     was = before.carriers if before is not None else set()
     now = after.carriers if after is not None else set()
-    if after is not None:
-        for host in sorted(now):
-            if presences.appear(tx, presences.GUEST, after.network_id, host):
-                news.network(after.network_id)
-            for group_id in after.security_groups:
-                presences.appear(tx, presences.GROUP, group_id, host)
-    if before is not None:
-        news.port(before)
-    if after is not None:
-        news.port(after)
-    if before is None:
+    for host in sorted(was | now):  # in one order for everybody: no deadlocks
+        _appear_or_fade(tx, news, host, before if host in was else None, after if host in now else None)
+    for port in (before, after):
+        if port is not None:
+            news.port(port)
+
+
+def _appear_or_fade(tx: Transaction, news: News, host: str, before: Port | None, after: Port | None) -> None:
+    """Note what a host carries for the first or has carried for the last time, now that a port of it changed.
+
+    Where it carried the port and goes on to, that stays as it is and is not locked.
+    """
+    port = after or before
+    if port is None:
         return
-    for host in sorted(was):
-        if host not in now:
-            _leave_network(tx, news, before.network_id, host)
-        kept = after.security_groups if after is not None and host in now else ()
-        for group_id in set(before.security_groups) - set(kept):
-            _leave_group(tx, group_id, host)
-
-
-def _leave_network(tx: Transaction, news: News, network_id: str, host: str) -> None:
-    if presences.fade(tx, presences.GUEST, network_id, host, lambda: ports.networks_on(tx, network_id, host)):
+    network_id = port.network_id
+    if before is None and presences.appear(tx, presences.GUEST, network_id, host):
+        news.network(network_id)
+    on_network = partial(ports.networks_on, tx, network_id, host)
+    if after is None and presences.fade(tx, presences.GUEST, network_id, host, on_network):
         news.network(network_id)
         news.hosts.add(host)
-
-
-def _leave_group(tx: Transaction, group_id: str, host: str) -> None:
-    presences.fade(tx, presences.GROUP, group_id, host, lambda: ports.group_on(tx, group_id, host))
+    had = set(before.security_groups) if before is not None else set()
+    has = set(after.security_groups) if after is not None else set()
+    for group_id in sorted(had ^ has):
+        if group_id in has:
+            presences.appear(tx, presences.GROUP, group_id, host)
+        else:
+            presences.fade(tx, presences.GROUP, group_id, host, partial(ports.group_on, tx, group_id, host))

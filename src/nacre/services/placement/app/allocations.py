@@ -67,6 +67,8 @@ def _write(tx: Transaction, claims: Sequence[Claim]) -> None:
     classes = {name for one in claims for amounts in one.wanted.values() for name in amounts}
     for name in sorted(names.unknown_classes(tx, classes)):
         raise UnknownClass(name)
+    if len(claims) > 1:
+        allocations.lock_inventories(tx, {one.consumer.uuid: one.wanted for one in claims})
     # What is given up makes room for what is taken, whichever order the caller wrote them in.
     for one in sorted(claims, key=lambda one: bool(one.wanted)):
         for uuid, generation in one.provider_generations.items():
