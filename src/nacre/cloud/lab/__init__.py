@@ -1,4 +1,4 @@
-"""A cloud of several machines on one: control nodes, hosts and a proxy, for tests and for people who want to see it.
+"""A cloud of several machines on one, for tests and for people who want to see it: control nodes, hosts, a proxy.
 
 machines        what a machine is, and that it stands on some ground
 loopback        … on addresses of this computer's loopback, for whoever may not do more

@@ -63,8 +63,10 @@ def up(where: Path, *, control: int, hosts: int, engine: str, real: bool, tls: b
         made = stack.enter_context(
             lab.laid_out(where, engine=engine, control=control, hosts=names, real=real, tls=tls)
         )
-        if isinstance(made.ground, Switch):
-            _note(where, Note(pid=os.getpid(), switch=made.ground.name))
+        below = made.infrastructure
+        directories = tuple(str(each.directory) for each in (below.database, below.broker))
+        name = made.ground.name if isinstance(made.ground, Switch) else ""
+        _note(where, Note(pid=os.getpid(), switch=name, directories=directories))
         terminal.note(f"starting {control} control nodes, {hosts} hosts and a proxy")
         made.bed.start()
         _say_how_to_use(terminal, made.bed)
@@ -119,10 +121,11 @@ def _say_how_to_use(terminal: Terminal, bed: Bed) -> None:
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Which process runs a lab, and the name of its switch."""
+    """Which process runs a lab, the name of its switch, and where else it keeps files."""
 
     pid: int
     switch: str = ""
+    directories: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -164,4 +167,5 @@ def _forget(where: Path) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         switch.remove(note.switch)
-    shutil.rmtree(where, ignore_errors=True)
+    for directory in (*map(Path, note.directories), where):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -68,7 +68,7 @@ class Broker:
         `start` is called.
         """
         self._address = address
-        self._directory, self._user = directory, user
+        self.directory, self._user = directory, user
         self._realms = count(1)
         self._passwords = {name: secrets.token_urlsafe(9) for name in (OWNER, *(accounts or ()))}
         self.port, distribution, self._epmd_port, self._management_port = daemons.free_ports(4)
@@ -136,12 +136,12 @@ class Broker:
     def start(self) -> None:
         """Start, or start again with what was durable; returns when it answers."""
         epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-        self._epmd = daemons.start(epmd, self._directory, self._user, self._environment)
-        self._process = daemons.start([str(PROGRAM)], self._directory, self._user, self._environment)
+        self._epmd = daemons.start(epmd, self.directory, self._user, self._environment)
+        self._process = daemons.start([str(PROGRAM)], self.directory, self._user, self._environment)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._directory / "log").read_text(errors="replace")[-3000:])
+                raise RuntimeError((self.directory / "log").read_text(errors="replace")[-3000:])
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -189,7 +189,7 @@ class Broker:
         }
 
     def _write(self, name: str, text: str) -> None:
-        path = self._directory / name
+        path = self.directory / name
         path.touch(mode=0o600)
         path.write_text(text)
         if self._user:

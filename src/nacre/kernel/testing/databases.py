@@ -43,7 +43,7 @@ class Server:
         self, admin_url: str, url: str, command: Sequence[str], directory: Path, user: str | None
     ) -> None:
         self._url = url
-        self._command, self._directory, self._user = command, directory, user
+        self._command, self.directory, self._user = command, directory, user
         self._process: subprocess.Popen[bytes] | None = None
         self._engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
         self._numbers = count(1)
@@ -59,7 +59,7 @@ class Server:
 
     def start(self) -> None:
         """Start, or start again with what was committed; returns when it answers."""
-        self._process = daemons.start(self._command, self._directory, self._user)
+        self._process = daemons.start(self._command, self.directory, self._user)
         self.wait()
 
     def kill(self) -> None:
@@ -107,9 +107,7 @@ class Server:
                 self._engine.connect().close()
             except Exception:  # noqa: BLE001 - each driver has its own way to say "not yet"
                 if time.monotonic() > deadline or self._has_ended():
-                    raise RuntimeError(
-                        (self._directory / "log").read_text(errors="replace")[-3000:]
-                    ) from None
+                    raise RuntimeError((self.directory / "log").read_text(errors="replace")[-3000:]) from None
                 time.sleep(0.05)
             else:
                 return
