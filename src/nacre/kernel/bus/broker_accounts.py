@@ -60,7 +60,7 @@ class BrokerAccounts:
         user, password = options.manager()
         self._headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
         self._headers["Content-Type"] = "application/json"
-        self._pool = urllib3.PoolManager(timeout=SECONDS, retries=False)
+        self._pool = urllib3.PoolManager(timeout=SECONDS, retries=False, ca_certs=options.ca)
 
     def ensure(self, host: str, password_hash: str) -> None:
         """Give a host its account, with this password from now on."""

@@ -14,7 +14,6 @@ import msgspec
 
 from nacre.kernel import errors
 from nacre.kernel.context import Context
-from nacre.kernel.db import Transaction
 from nacre.services.compute import policy
 from nacre.services.compute.db import nics as rows
 from nacre.services.compute.db.nics import Nic
