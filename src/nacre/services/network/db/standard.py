@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Table, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Executable, Select, Table, exists, func, not_, or_, select
 
 from nacre.kernel.db import Page, Transaction, among, condition, page
 from nacre.kernel.ids import new_id
@@ -95,7 +95,7 @@ def chunks(ids: Iterable[str]) -> Iterable[list[str]]:
         yield everything[start : start + CHUNK]
 
 
-def rows(tx: Transaction, query: Select[Any], params: Any = None) -> Iterable[Any]:
+def rows(tx: Transaction, query: Executable, params: Any = None) -> Iterable[Any]:
     """Return the bare rows of a query, to be taken apart at once."""
     return tx.execute(query, params).all()
 
