@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
 
 from nacre.kernel.db import Page, Transaction, among, conditions
 from nacre.kernel.db import page as kernel_page
@@ -116,7 +117,8 @@ def get(tx: Transaction, image_id: str, viewer: Viewer) -> Image:
 
 def page(tx: Transaction, viewer: Viewer, wanted: Wanted, part: Page) -> list[Image]:
     """Return one page of the images that the viewer may see and asks for."""
-    query = select(images).where(EXISTS, _listed(viewer, wanted), *conditions(images.c, wanted.columns))
+    query = _listed(viewer, wanted.visibility, wanted.member_status)
+    query = query.where(*conditions(images.c, wanted.columns))
     for tag in wanted.tags:
         query = query.where(_has(image_tags, image_tags.c.tag == tag))
     for name, value in wanted.properties.items():
@@ -154,18 +156,20 @@ def _seen(viewer: Viewer) -> ColumnElement[bool]:
     return and_(EXISTS, or_(open_to_all, _owned(viewer), _shared(viewer, "all")))
 
 
-def _listed(viewer: Viewer, wanted: Wanted) -> ColumnElement[bool]:
-    """Return the condition that an image belongs into the viewer's list."""
-    if wanted.visibility is None:
+@lru_cache(maxsize=1024)
+def _listed(viewer: Viewer, visibility: str | None, member_status: str) -> Select[Any]:
+    """Return the query for the images that belong into a viewer's list; it is built once for each viewer."""
+    if visibility is None:
         unasked = or_(images.c.visibility != Visibility.COMMUNITY, _owned(viewer))
-    elif wanted.visibility == "all":
+    elif visibility == "all":
         unasked = true()
     else:
-        unasked = images.c.visibility == wanted.visibility
+        unasked = images.c.visibility == visibility
+    query = select(images).where(EXISTS, unasked)
     if viewer.sees_all:
-        return unasked
+        return query
     open_to_all = images.c.visibility.in_([Visibility.PUBLIC, Visibility.COMMUNITY])
-    return and_(unasked, or_(open_to_all, _owned(viewer), _shared(viewer, wanted.member_status)))
+    return query.where(or_(open_to_all, _owned(viewer), _shared(viewer, member_status)))
 
 
 _PROPERTIES = (
