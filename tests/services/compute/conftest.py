@@ -10,7 +10,6 @@ import pytest
 
 from nacre.kernel import errors
 from nacre.kernel.auth import Credentials
-from nacre.kernel.heartbeats import PAUSE_SECONDS
 from nacre.kernel.http.api import Api
 from nacre.kernel.http.faults import Titled
 from nacre.kernel.http.request import Response
@@ -210,7 +209,6 @@ class ComputeCloud(TestCloud):
     def report(self, *names):
         """Have hosts report now, as they do every few seconds of real time."""
         for name in names or self.agents:
-            self.clock.turn(seconds=PAUSE_SECONDS)  # or it might wait for others
             self.process.bus.call(CONTROL_TOPIC, HOST_REPORT, HostReport(status=self.agents[name].status()))
 
     def close(self):
