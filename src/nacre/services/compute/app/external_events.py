@@ -16,6 +16,7 @@ from nacre.kernel.db import Transaction
 from nacre.services.compute.app import interfaces, jobs, nics
 from nacre.services.compute.db import nics as nic_rows
 from nacre.services.compute.db import servers
+from nacre.services.compute.db.tables import TaskState
 
 NETWORK_EVENTS = frozenset(
     ("network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted")
@@ -63,7 +64,9 @@ def port_changed(ctx: Context, payload: dict[str, str]) -> None:
 
     def owner(tx: Transaction) -> str | None:
         nic = nic_rows.by_port(tx, payload.get("port_id", ""))
-        return nic.server_id if nic else None
+        server = servers.find(tx, nic.server_id) if nic else None
+        is_going = server is None or server.task_state is TaskState.DELETING  # and takes its cards along
+        return None if server is None or is_going else server.id
 
     server_id = ctx.db.read(owner)
     if server_id is not None:
