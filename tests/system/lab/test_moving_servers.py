@@ -107,6 +107,11 @@ def see_screen(site, openstack, server_id):
         return shown["host"], connection.recv(timeout=PATIENCE_SECONDS)
 
 
+def files_of(bed, host, server_id):
+    """Return what a host keeps of a server."""
+    return list((bed.where / host).rglob(f"*{server_id}*"))
+
+
 def test_they_are_where_they_were_asked_for_and_reach_each_other(site, bed):
     for host in bed.hosts:
         assert site.server(site.servers[host])["OS-EXT-SRV-ATTR:host"] == host
@@ -157,10 +162,10 @@ def test_a_cold_migration_back(site, bed, openstack, traveller, guest):
 
 def test_nothing_is_left_behind(site, bed, traveller):
     """After two journeys the other host has nothing of it."""
-    assert not list((bed.where / bed.hosts[1]).rglob(f"*{traveller}*"))
+    wait_for(lambda: not files_of(bed, bed.hosts[1], traveller), "the clearing away of the other host")
     for server in site.servers.values():
         site.admin.delete("compute", f"/servers/{server}")
     wait_for(lambda: not site.admin.get("compute", "/servers")["servers"], "the removal", every=0.1)
     for server in site.servers.values():
         for host in bed.hosts:
-            assert not list((bed.where / host).rglob(f"*{server}*"))
+            assert files_of(bed, host, server) == []
