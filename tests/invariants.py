@@ -2,7 +2,7 @@
 
 `take` asks every service, reads the jobs in their databases and looks at what the hosts keep; `problems` says
 in words where two of them disagree.  It knows nothing of how the cloud came there, so that any test may use it
-once the cloud has come to rest (`is_at_rest`).  For a simulated cloud, whose hosts keep their machines in files.
+once the cloud has come to rest (no `active_jobs`).  For a simulated cloud, whose hosts keep their machines in files.
 """
 
 import contextlib
@@ -92,16 +92,6 @@ def jobs_in(databases: Mapping[str, Database]) -> list[tuple[str, Job]]:
             active = database.read(jobs.page, Page(limit=PAGE), {"active": True})
             found += [(service, job) for job in active if not (job.resource or "").startswith("reconciler/")]
     return found
-
-
-def is_at_rest(state: Path) -> bool:
-    """Tell whether no workflow is under way."""
-    return not active_jobs(state)
-
-
-def subjects_of_jobs(state: Path) -> set[str]:
-    """Return the ids of what is being worked on."""
-    return {(job.resource or "").partition("/")[2] for _, job in active_jobs(state)}
 
 
 def take(admin: CloudClient, state: Path) -> Census:

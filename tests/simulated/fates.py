@@ -13,8 +13,8 @@ hosts' drivers and at what hosts report.  Each event has a name that is the same
 
 A *subject* (a server or image, by name or id) may have a fate: the event after which it goes no further.
 Nothing that is done for it from then on gets past the next event: its threads stand still and its reports are
-lost.  So many servers wait at places of their own for the one death of their process, and each finds
-itself, afterwards, as if the process had died just there.
+held back.  So many servers wait at places of their own for the one death of their process, and each finds
+itself, afterwards, as if the process had died just there.  Or another process dies, and this one `release`s them.
 """
 
 import contextvars
@@ -36,7 +36,7 @@ DRIVER_CALLS = (
     "ensure", "remove", "start", "stop", "reboot", "pause", "unpause", "suspend", "resume", "snapshot",
     "attach_nic", "detach_nic", "expect", "send",
 )  # fmt: skip
-NEVER = Later(3600.0, "the end")
+AGAIN = Later(0.1, "held back")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _scene: contextvars.ContextVar["Scene | None"] = contextvars.ContextVar("scene", default=None)
@@ -57,6 +57,7 @@ class Fates:
         self.stories = defaultdict(list)
         self._awaited, self._struck = {}, set()
         self._names, self._images = {}, {}
+        self._held_back, self._over = [], threading.Event()
         self._lock = threading.Lock()
         self._on_last_strike = on_last_strike
         self._database = None
@@ -66,9 +67,18 @@ class Fates:
     def arm(self, fates):
         """Let these subjects (name or id → event) go so far and no further."""
         with self._lock:
-            self._awaited.update(fates)
+            self._awaited, self._struck = dict(fates), set()
+            self._over = threading.Event()
             self._names.clear()
             self.stories.clear()
+
+    def release(self):
+        """Let everybody go on."""
+        with self._lock:
+            self._awaited, held_back, self._held_back = {}, self._held_back, []
+            self._over.set()
+        for report in held_back:
+            report()
 
     @property
     def struck(self):
@@ -89,10 +99,13 @@ class Fates:
             self._on_last_strike()
 
     def stand_still(self, subject):
-        """Go no further if the subject has met its fate."""
+        """Go no further if the subject has met its fate, until all are released."""
         if subject in self._struck:
             with blocking():
-                threading.Event().wait()
+                self._over.wait()
+
+    def _is_held(self, subject):
+        return subject in self._struck and not self._over.is_set()
 
     def _passed(self, subject, event):
         self.happened(subject, event)
@@ -101,8 +114,12 @@ class Fates:
     # --- where it looks ---
 
     def watch(self, cloud):
-        """Look at everything that a cloud does from now on."""
-        process = cloud.process
+        """Look at everything that a cloud in one process does from now on."""
+        self.watch_process(cloud.process)
+        self.watch_agents(cloud.agents)
+
+    def watch_process(self, process):
+        """Look at what a process of services does from now on."""
         self._database = process.services["compute"].db
         for service in process.services.values():
             if service.name in QUIET:
@@ -111,9 +128,16 @@ class Fates:
             service.db.run = functools.partial(self._transact, service.name, service.db.run)
             if service.runner is not None:
                 service.runner.call = functools.partial(self._step, service.runner.call)
-        process.bus.call = functools.partial(self._call, process.bus.call)
-        process.bus.cast = functools.partial(self._cast, process.bus.cast)
-        for agent in cloud.agents:
+        self.watch_bus(process.bus)
+
+    def watch_bus(self, bus):
+        """Look at what is said on a bus."""
+        bus.call = functools.partial(self._call, bus.call)
+        bus.cast = functools.partial(self._cast, bus.cast)
+
+    def watch_agents(self, agents):
+        """Look at what hosts do."""
+        for agent in agents:
             for verb in DRIVER_CALLS:
                 for part in (agent.driver, vars(agent.driver).get("moves")):
                     if hasattr(part, verb):
@@ -121,6 +145,8 @@ class Fates:
 
     def _subject(self, resource):
         """Return the armed name of a resource where it has one, else its id."""
+        if resource not in self._names and self._database is None:
+            return resource
         if resource not in self._names:
             row = self._database.read(servers.find, resource, deleted=True)
             self._names[resource] = row.name if row is not None and row.name in self._awaited else resource
@@ -211,18 +237,22 @@ class Fates:
         subject = self._subject(message.status.id)
         if message.status.task is None and message.status.outcomes:
             self.happened(subject, f"host: {message.status.outcomes[-1].verb} reported")
-        if subject not in self._struck:  # or it would be a word from beyond the grave
+        if self._is_held(subject):  # or it would be a word from beyond the grave
+            self._held_back.append(functools.partial(cast, topic, method, message))
+        else:
             cast(topic, method, message)
         return None
 
     def _drive(self, verb, perform, first, *args):
-        """A host's few threads are not held: who met his fate is put off until long after his death."""
+        """A host's few threads are not held: who met his fate is put off again and again."""
+        if getattr(first, "name", None) in self._awaited:
+            self._names[first.id] = first.name
         subject = self._subject(getattr(first, "id", first))
-        if subject in self._struck:
-            return NEVER
+        if self._is_held(subject):
+            return AGAIN
         later = perform(first, *args)
         self.happened(subject, f"host: {verb} {'begun' if isinstance(later, Later) else 'performed'}")
-        return NEVER if subject in self._struck else later
+        return AGAIN if self._is_held(subject) else later
 
     def _within(self, scene, what):
         scene.seen[what] += 1

@@ -114,7 +114,7 @@ def live(state, port, config):
             case "tell":
                 answer({"stories": fates.stories, "struck": sorted(fates.struck)})
             case "sweep":
-                sweep(cloud)
+                sweep(cloud.process)
                 answer({})
             case "die":
                 die()
@@ -132,9 +132,9 @@ def furnish(auth_url, settings, state):
     state.furnished.touch()
 
 
-def sweep(cloud):
+def sweep(process):
     """Wake what otherwise would come in half a minute or more."""
-    for service in cloud.process.services.values():
+    for service in process.services.values():
         for reconciler in service.manifest.reconcilers:
             tasks.wake(service.background_context(), kind=reconciler.name)
 

@@ -50,6 +50,10 @@ class Lives:
         secrets = self._state.secrets()
         self.admin = CloudClient(auth_url, "admin", secrets.admin_password, "admin")
         self.demo = CloudClient(auth_url, "demo", secrets.demo_password, "demo")
+        self.look_around()
+
+    def look_around(self):
+        """Log in, and learn what servers are made of."""
         self.admin.log_in()
         self.demo.log_in()
         self.network_id = self.demo.find("network", "/v2.0/networks", "networks", first_start.PRIVATE)["id"]
@@ -70,6 +74,10 @@ class Lives:
     def census(self):
         """Look at everything there is."""
         return invariants.take(self.admin, self.root)
+
+    def jobs(self):
+        """Return what is being worked on or waits, with the service's name."""
+        return invariants.active_jobs(self.root)
 
     def arm(self, fates):
         """Let subjects (by name or id) go no further than an event each."""

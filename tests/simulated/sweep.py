@@ -91,7 +91,7 @@ def _die(cloud, stages):
             _, struck = told
             left = [stage for stage in stages if not stage.named(struck)]
             if all(acts[stage].done() for stage in left):
-                at_work = invariants.subjects_of_jobs(cloud.root)
+                at_work = subjects_of(cloud.jobs())
                 if not any(stage.named(at_work) for stage in left):
                     cloud.kill()
                     return struck
@@ -103,8 +103,16 @@ def _die(cloud, stages):
     return {stage.subject for stage in stages}
 
 
-def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False):
-    """Wait until everything is as it should be; return the seconds, or fail with what never was."""
+def subjects_of(jobs):
+    """Return the ids of what is being worked on."""
+    return {(job.resource or "").partition("/")[2] for _, job in jobs}
+
+
+def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False, *, sweeps=True):
+    """Wait until everything is as it should be; return the seconds, or fail with what never was.
+
+    Unless it `sweeps`, nobody takes his turn before it comes.
+    """
     begun = swept = time.monotonic()
     while True:
         census = cloud.census()
@@ -116,7 +124,7 @@ def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False):
         if not wrong:
             return time.monotonic() - begun
         assert time.monotonic() < begun + SECONDS_TO_RECOVER, "\n".join(wrong)
-        if time.monotonic() > swept + SECONDS_TO_SWEEP:
+        if sweeps and time.monotonic() > swept + SECONDS_TO_SWEEP:
             swept = time.monotonic()
             cloud.sweep()
         time.sleep(0.1)
@@ -127,7 +135,7 @@ def clear(cloud, stages):
     cloud.say_failed(False)
     at_once(Stage.clear, stages)
     deadline = time.monotonic() + SECONDS_TO_RECOVER
-    while not invariants.is_at_rest(cloud.root):
+    while cloud.jobs():
         assert time.monotonic() < deadline, "deleting takes too long: " + "\n".join(
             invariants.problems(cloud.census())
         )
