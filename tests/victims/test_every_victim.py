@@ -56,6 +56,7 @@ def test_a_death_in_the_middle_of_everything(cloud, stories, victim, record_prop
     for n in range(0, len(points), TOGETHER):
         struck, seconds = play(cloud, victim, points[n : n + TOGETHER])
         reached, slowest = reached | struck, max(seconds, slowest)
+    expect_most(points, reached)
     record_property(
         "told",
         f"{victim}: missed at {len(reached)} points of {len(stories)} stories of {len(steps())} steps, undos and last "
@@ -63,8 +64,15 @@ def test_a_death_in_the_middle_of_everything(cloud, stories, victim, record_prop
     )
 
 
+def expect_most(points, reached):
+    """Some stories go another way now and then: a step that waited the first time need not wait the second."""
+    missed = [str(point) for point in points if point not in reached]
+    assert len(missed) <= len(points) // 10, f"their stories went another way: {missed}"
+
+
 @pytest.mark.timeout(1800)
 def test_mariadb_dies_too(make_cloud, mariadb, stories, record_property):
     points = points_of(stories, Victim.DATABASE)[::4]
     reached, seconds = play(make_cloud(mariadb), Victim.DATABASE, points)
+    expect_most(points, reached)
     record_property("told", f"MariaDB: missed at {len(reached)} points; all in order within {seconds:.1f} s")
