@@ -23,7 +23,7 @@ from nacre.kernel.testing.cloud import TestCloud, User
 pytest_plugins = ["nacre.kernel.testing.brokers", "nacre.kernel.testing.databases"]
 
 HERE = Path(__file__).parent
-LONGEST = ("simulated", "system", "cluster")
+LONGEST = ("simulated", "victims", "system", "cluster")
 GUEST_LANES = 2  # files that boot real guests share so many lanes, whatever the number of workers
 
 

@@ -19,7 +19,7 @@ TOGETHER = 64
 
 @pytest.fixture(scope="module")
 def make_cloud(tmp_path_factory, broker):
-    """Make a cloud on a database server; the next one is needed when one has been left in disorder."""
+    """Make a cloud on a database server; all of them end after the file's tests."""
     made = []
 
     def make(server):
