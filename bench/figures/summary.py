@@ -37,12 +37,14 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| the server's CPU, ms | nacre | OpenStack | |"
     yield "|---|---|---|---|"
+    rounds: list[int] = []
     for title, words in SHOWN.items():
         phase = results["phases"].get(title, {})
         mine, theirs = (phase.get(name, {}).get("figure") for name in ("nacre", "openstack"))
         if mine and theirs:
             one, other = (each["cpu_ms_each"]["median"] for each in (mine, theirs))
-            yield f"| {words} | {one:.2g} | {other:,.3g} | {goals.cpu(mine, theirs):.0f} × |"
+            yield f"| {words} | {_short(one)} | {_short(other)} | {goals.cpu(mine, theirs):.0f} × |"
+            rounds.append(min(mine["rounds"], theirs["rounds"]))
     mine, theirs = (
         results["phases"].get("idle", {}).get(name, {}).get("figure") for name in ("nacre", "openstack")
     )
@@ -50,3 +52,9 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         one, other = (each["idle_bytes"]["median"] / 2**20 for each in (mine, theirs))
         yield f"| memory of the idle cloud, MiB | {one:.0f} | {other:,.0f} | {goals.memory(mine, theirs):.0f} × |"
     yield ""
+    yield f"Medians of at least {min(rounds, default=0)} round(s) on {results['machine'].partition(',')[0]}."
+    yield ""
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
