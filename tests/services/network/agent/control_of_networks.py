@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from nacre.kernel.bus import MemoryBus
+from nacre.kernel.errors import Unavailable
 from nacre.services.network import rpc
 from nacre.services.network.rpc import HostChanges, HostChangesRequest, Removed
 
@@ -21,13 +22,14 @@ class ControlOfNetworks:
         self.port_reports: list[rpc.PortReport] = []
         self.host_reports: list[rpc.HostReport] = []
         self.forgetful = False
+        self.refuses_reports = False
         self._subscription = None
         self.open()
 
     def open(self) -> None:
         handlers = {
             rpc.HOST_CHANGES: self._changes,
-            rpc.PORT_REPORT: self.port_reports.append,
+            rpc.PORT_REPORT: self._hear_ports,
             rpc.HOST_REPORT: self.host_reports.append,
         }
         self._subscription = self._bus.serve(rpc.TOPIC, handlers)
@@ -47,6 +49,11 @@ class ControlOfNetworks:
 
     def wake(self, revision: int | None = None) -> None:
         self._bus.cast(rpc.host_topic(self._host), rpc.WAKE, rpc.Wake(revision=revision))
+
+    def _hear_ports(self, report: rpc.PortReport) -> None:
+        if self.refuses_reports:
+            raise Unavailable("not now")
+        self.port_reports.append(report)
 
     @property
     def port_statuses(self) -> dict[str, rpc.PortStatus]:

@@ -22,7 +22,8 @@ from network_rows import (  # noqa: E402
 )
 
 from nacre.kernel.bus import MemoryBus  # noqa: E402
-from nacre.kernel.clock import TurnedClock  # noqa: E402
+from nacre.kernel.clock import TurnedClock
+from nacre.kernel.errors import NacreError  # noqa: E402
 from nacre.services.network.agent.drivers.base import Kind  # noqa: E402
 from nacre.services.network.agent.drivers.simulated import Host, SimulatedDriver  # noqa: E402
 from nacre.services.network.agent.main import NetworkAgent  # noqa: E402
@@ -160,6 +161,40 @@ def test_a_failing_row_stands_in_nobodys_way_and_is_tried_again(
     agent.run_once()
     assert control.port_statuses[ports[0].id].up
     assert agent.errors == []
+
+
+def test_only_what_was_touched_is_told_and_what_comes_back_is_told_again(
+    control: ControlOfNetworks, agent: NetworkAgent
+) -> None:
+    network = make_network()
+    first, second = (make_port(network, f"10.0.0.{n}") for n in (11, 12))
+    control.put("networks", network)
+    control.put("ports", first)
+    agent.run_once()
+    control.put("ports", second)
+    agent.run_once()
+    assert [status.id for status in control.port_reports[-1].ports] == [second.id]
+    told = len(control.port_reports)
+    control.drop("ports", first.id)
+    agent.run_once()
+    assert len(control.port_reports) == told
+    control.put("ports", first)
+    agent.run_once()
+    assert [status.id for status in control.port_reports[-1].ports] == [first.id]
+
+
+def test_what_was_not_heard_is_told_the_next_time(control: ControlOfNetworks, agent: NetworkAgent) -> None:
+    network = make_network()
+    port = make_port(network, "10.0.0.11")
+    control.put("networks", network)
+    agent.run_once()
+    control.refuses_reports = True
+    control.put("ports", port)
+    with pytest.raises(NacreError):
+        agent.run_once()
+    control.refuses_reports = False
+    agent.run_once()
+    assert control.port_statuses[port.id].up
 
 
 def test_one_bad_group_spoils_no_other(control: ControlOfNetworks, agent: NetworkAgent, host: Host) -> None:

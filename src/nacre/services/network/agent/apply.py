@@ -5,7 +5,7 @@ A row that fails stands in nobody's way: its error is kept, reported, and tried 
 
 import logging
 from collections.abc import Callable, Collection, Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from nacre.services.network import rpc
 from nacre.services.network.agent.drivers.base import Driver, DriverError, Inspection, Kind
@@ -14,8 +14,16 @@ from nacre.services.network.agent.view import Difference, View
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Key = tuple[Kind | str, str]
 ADDRESSES = "neighbours"
 """Under which key a failure to take in neighbours is remembered; they are told as a whole or not at all."""
+
+
+class Statuses(NamedTuple):
+    """How the ports of a row are, and the router if it is one."""
+
+    ports: tuple[rpc.PortStatus, ...] = ()
+    routers: tuple[rpc.RouterStatus, ...] = ()
 
 
 class Applier:
@@ -23,7 +31,8 @@ class Applier:
 
     def __init__(self, driver: Driver, view: View) -> None:
         self._driver, self._view = driver, view
-        self.errors: dict[tuple[Kind | str, str], str] = {}
+        self.errors: dict[Key, str] = {}
+        self.touched: set[Key] = set()  # what was worked on since somebody emptied it
 
     def apply(self, difference: Difference) -> None:
         """Make so what changed, then undo what is no longer wanted."""
@@ -94,34 +103,35 @@ class Applier:
 
     # --- what became of it ---
 
-    def port_statuses(self) -> dict[str, rpc.PortStatus]:
-        """Return how each port on this host is, those of routers and DHCP servers included."""
+    def touch_all(self) -> None:
+        """Count every row that has a status as touched."""
         view = self._view
-        statuses = {}
-        for network in view.networks.values():
-            if network.dhcp is not None:
-                error = self.errors.get((Kind.NETWORK, network.id), "")
-                up = not error and network.admin_state_up
-                statuses[network.dhcp.id] = rpc.PortStatus(id=network.dhcp.id, up=up, error=error)
-        for router in view.routers.values():
-            error = self.errors.get((Kind.ROUTER, router.id), "")
-            for leg in (*router.interfaces, *((router.gateway,) if router.gateway else ())):
-                up = not error and router.admin_state_up
-                statuses[leg.port_id] = rpc.PortStatus(id=leg.port_id, up=up, error=error)
-        for port in view.ports.values():
-            error = self.errors.get((Kind.PORT, port.id), "")
-            statuses[port.id] = rpc.PortStatus(id=port.id, up=not error and port.admin_state_up, error=error)
-        return statuses
+        for kind, rows in (
+            (Kind.NETWORK, view.networks),
+            (Kind.ROUTER, view.routers),
+            (Kind.PORT, view.ports),
+        ):
+            self.touched.update((kind, row_id) for row_id in rows)
 
-    def router_statuses(self) -> dict[str, rpc.RouterStatus]:
-        """Return how each router on this host is."""
-        statuses = {}
-        for router in self._view.routers.values():
-            error = self.errors.get((Kind.ROUTER, router.id), "")
+    def statuses(self, key: Key) -> Statuses:
+        """Return how a row's ports are, and the router if it is one; nothing of a row that is not wanted."""
+        kind, row_id = key
+        view, error = self._view, self.errors.get(key, "")
+        if kind == Kind.ROUTER and row_id in view.routers:
+            router = view.routers[row_id]
+            legs = (*router.interfaces, *((router.gateway,) if router.gateway else ()))
             up = not error and router.admin_state_up
             led = tuple(floating.id for floating in router.floating_ips) if up else ()
-            statuses[router.id] = rpc.RouterStatus(id=router.id, up=up, floating_ip_ids=led, error=error)
-        return statuses
+            whole = rpc.RouterStatus(id=row_id, up=up, floating_ip_ids=led, error=error)
+            return Statuses(_of_ports([leg.port_id for leg in legs], up, error), (whole,))
+        if kind == Kind.NETWORK and row_id in view.networks:
+            network = view.networks[row_id]
+            ids = [network.dhcp.id] if network.dhcp is not None else []
+            return Statuses(_of_ports(ids, not error and network.admin_state_up, error))
+        if kind == Kind.PORT and row_id in view.ports:
+            port = view.ports[row_id]
+            return Statuses(_of_ports([row_id], not error and port.admin_state_up, error))
+        return Statuses()
 
     # --- how ---
 
@@ -145,7 +155,8 @@ class Applier:
         for row_id in sorted(ids):
             self._try((kind, row_id), lambda row_id=row_id: remove(row_id))  # type: ignore[misc]
 
-    def _try(self, key: tuple[Kind | str, str], action: Callable[[], None]) -> None:
+    def _try(self, key: Key, action: Callable[[], None]) -> None:
+        self.touched.add(key)
         try:
             action()
         except DriverError as error:
@@ -159,10 +170,14 @@ class Applier:
             self.errors.pop(key, None)
 
 
+def _of_ports(ids: Iterable[str], up: bool, error: str) -> tuple[rpc.PortStatus, ...]:
+    return tuple(rpc.PortStatus(id=port_id, up=up, error=error) for port_id in ids)
+
+
 def _networks_of(router: rpc.RouterSpec) -> set[str]:
     legs = (*router.interfaces, *((router.gateway,) if router.gateway else ()))
     return {leg.network_id for leg in legs}
 
 
-def _wanted(rows: dict[str, T], kind: Kind, keys: Iterable[tuple[Kind | str, str]]) -> list[T]:
+def _wanted(rows: dict[str, T], kind: Kind, keys: Iterable[Key]) -> list[T]:
     return [rows[row_id] for key, row_id in keys if key == kind and row_id in rows]

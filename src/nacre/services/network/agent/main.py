@@ -11,10 +11,8 @@ asks for the whole view, compares it with what exists, and changes what differs.
 
 import logging
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
 
 from nacre.kernel.bus import Bus, Subscription
 from nacre.kernel.clock import Clock, isoformat
@@ -22,7 +20,7 @@ from nacre.kernel.errors import NacreError, Unavailable
 from nacre.kernel.pool import blocking
 from nacre.services.network import rpc
 from nacre.services.network.agent.alarm import Alarm
-from nacre.services.network.agent.apply import Applier
+from nacre.services.network.agent.apply import Applier, Key, Statuses
 from nacre.services.network.agent.drivers.base import Capabilities, Driver
 from nacre.services.network.agent.options import AgentOptions
 from nacre.services.network.agent.view import View, saved
@@ -33,7 +31,6 @@ MOST_ERRORS_REPORTED = 20
 MOST_REPAIRS_KEPT = 500
 EXAMINATION_SECONDS = 45.0
 SHORTEST_PAUSE_SECONDS = 0.05
-T = TypeVar("T")
 
 
 class Examiner:
@@ -81,8 +78,7 @@ class NetworkAgent:
         self.alarm, self._stopping = Alarm(), threading.Event()
         self._repairs: list[rpc.Repair] = []  # that were not reported yet
         self._examiners: SimpleQueue[Examiner] = SimpleQueue()
-        self._reported_ports: dict[str, rpc.PortStatus] = {}
-        self._reported_routers: dict[str, rpc.RouterStatus] = {}
+        self._reported: dict[Key, Statuses] = {}
         self._due: dict[str, float] = {}
         self._unsaved = False
         self._subscription: Subscription | None = None
@@ -140,7 +136,8 @@ class NetworkAgent:
         elif self._applier.errors and self._is_due("retry", self._options.retry_seconds):
             self._applier.retry()
         if self._is_due("report_all", self._options.report_all_seconds):
-            self._reported_ports, self._reported_routers = {}, {}
+            self._reported.clear()
+            self._applier.touch_all()
         if heard:
             self._report()
         if self._is_due("heartbeat", self._options.heartbeat_seconds):
@@ -285,19 +282,30 @@ class NetworkAgent:
 
     def _report(self) -> None:
         """Tell what is different from what was last heard.  What is not heard now is told next time."""
-        ports, routers = self._applier.port_statuses(), self._applier.router_statuses()
-        news = _news(ports, self._reported_ports), _news(routers, self._reported_routers)
-        if any(news) or self._repairs:
+        touched = sorted(self._applier.touched)
+        ports: list[rpc.PortStatus] = []
+        routers: list[rpc.RouterStatus] = []
+        present = {key: self._applier.statuses(key) for key in touched}
+        for key, statuses in present.items():
+            heard = self._reported.get(key, Statuses())
+            ports += [each for each in statuses.ports if each not in heard.ports]
+            routers += [each for each in statuses.routers if each not in heard.routers]
+        if ports or routers or self._repairs:
             report = rpc.PortReport(
                 host=self.host,
                 revision=self.view.revision,
-                ports=tuple(news[0]),
-                routers=tuple(news[1]),
+                ports=tuple(ports),
+                routers=tuple(routers),
                 repairs=tuple(self._repairs),
             )
             self._bus.call(rpc.TOPIC, rpc.PORT_REPORT, report)
             self._repairs = []
-        self._reported_ports, self._reported_routers = ports, routers
+        self._applier.touched.clear()
+        for key, statuses in present.items():
+            if any(statuses):
+                self._reported[key] = statuses
+            else:
+                self._reported.pop(key, None)
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = self._clock.monotonic()
@@ -312,7 +320,3 @@ class NetworkAgent:
         if self._unsaved:
             self.view.save(self._state_dir)
             self._unsaved = False
-
-
-def _news(present: Mapping[str, T], reported: Mapping[str, T]) -> list[T]:
-    return [status for row_id, status in present.items() if reported.get(row_id) != status]
