@@ -9,6 +9,7 @@ import pytest
 
 from nacre.kernel import tasks
 from nacre.kernel.db import Database
+from nacre.kernel.errors import Unavailable
 from nacre.kernel.tasks import Crew, JobState, Pace, Reconciler, Report, Wait, Workflow
 
 from .town import BUILD, Plan, Town
@@ -323,6 +324,25 @@ class TestReconcilers:
         for town in towns:
             town.close()
         assert set(most) == {1}
+
+    @pytest.mark.parametrize("end", [Report(found=1, left=1), Unavailable("not now")], ids=["left", "failed"])
+    def test_a_reconciler_that_left_something_may_come_sooner(self, town, end):
+        ends = [end, Report(found=1, healed=1), Report()]
+
+        def sync(ctx):
+            end = ends.pop(0)
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        runner = town.runner(reconcilers=[Reconciler("sync", 60, sync, while_left_seconds=5)])
+        runner.run_due()
+        town.clock.turn(seconds=5)
+        assert runner.run_due() == 1
+        town.clock.turn(seconds=5)
+        assert runner.run_due() == 0
+        town.clock.turn(seconds=56)
+        assert runner.run_due() == 1
 
     def test_a_reconciler_that_became_more_frequent_does_not_sleep_out_its_old_turn(self, town):
         turns = []

@@ -58,4 +58,4 @@ def _remove(ctx: Context, leftover: Leftover) -> bool:
     return True
 
 
-LEFTOVER_SYNC = Reconciler(NAME, every_seconds=60, run=run)
+LEFTOVER_SYNC = Reconciler(NAME, every_seconds=60, run=run, while_left_seconds=5)
