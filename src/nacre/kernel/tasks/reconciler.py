@@ -32,7 +32,7 @@ JITTER = 0.1
 
 
 class Reconciler(msgspec.Struct, frozen=True):
-    """A function that is called every so many seconds, by one process at a time; maybe sooner while it left anything."""
+    """A function that is called every so many seconds, by one process at a time; or sooner while it left anything."""
 
     name: str
     every_seconds: float
