@@ -148,7 +148,8 @@ def _curve(results: Results) -> Iterator[str]:
         return
     yield "## From ten servers to ten thousand"
     yield ""
-    yield "nacre alone, milliseconds of CPU for each request (`bench/curve`)."
+    yield "nacre alone, milliseconds of CPU for each request (`bench/curve`). All servers are one project's, on one"
+    yield "host and one network. A name in a filter may stand anywhere in a server's, as upstream: all are looked at."
     yield ""
     sizes = list(curve)
     yield f"| with so many servers | {' | '.join(f'{int(size):,}' for size in sizes)} |"
