@@ -5,6 +5,7 @@ from tests.services.compute.conftest import eventually
 
 from nacre.kernel.heartbeats import PAUSE_SECONDS
 from nacre.services.compute.agent.drivers.simulated.options import Failure
+from nacre.services.compute.app import host_reports
 from nacre.services.compute.db import hosts, leftovers
 from nacre.services.compute.tasks import leftover_sync, server_sync
 
@@ -39,6 +40,28 @@ def test_the_sync_finds_what_reports_did_not_tell(stocked, member):
     stocked.agents["host-1"].watch.observe(None)
     sync(stocked)
     assert member.show(server_id)["status"] == "SHUTOFF"
+
+
+def test_what_is_told_late_undoes_nothing(stocked, member):
+    server_id = member.create()
+    agent, driver = stocked.agents["host-1"], stocked.drivers["host-1"]
+    early = agent.watch.log.get(server_id)
+    driver.guest_powers_off(server_id)
+    eventually(lambda: member.show(server_id)["status"] == "SHUTOFF")
+    assert not host_reports.hear(stocked.compute.background_context(), early)
+    assert member.show(server_id)["status"] == "SHUTOFF"
+
+
+def test_a_host_that_says_something_and_is_gone_is_believed(stocked, member):
+    server_id = member.create()
+    driver, link = stocked.drivers["host-1"], stocked.links["host-1"]
+    driver._events = None  # nobody hears of it
+    driver.guest_powers_off(server_id)
+    link.cut()
+    (status,) = stocked.agents["host-1"].watch.observe([server_id])
+    assert host_reports.hear(stocked.compute.background_context(), status)
+    assert member.show(server_id)["status"] == "SHUTOFF"
+    link.mend()
 
 
 def test_a_server_that_is_gone_from_its_host_is_in_error(stocked, member):

@@ -109,7 +109,7 @@ def remove_now(ctx: Context, host: str, server_id: str, command_id: str) -> Wait
     """The same for a host that is up; raises Unavailable where it is not."""
     # A host forgets a server that it has removed, and would do the command again: so look first.
     message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
-    status = _inspect(ctx, host, server_id)
+    status = inspect(ctx, host, server_id)
     if _has_ended(ctx, host, status, rpc.REMOVE_SERVER, message) or _has_nothing(status):
         return None
     answer = send(ctx, host, rpc.REMOVE_SERVER, message, "remove the server")
@@ -124,7 +124,7 @@ def has_ended(
     It spares a step that was woken to put a large order into words again.
     """
     message = rpc.ServerCommand(command_id=command_id, server_id=server_id)
-    return _has_ended(ctx, host, _inspect(ctx, host, server_id), method, message)
+    return _has_ended(ctx, host, inspect(ctx, host, server_id), method, message)
 
 
 def _has_ended(
@@ -142,7 +142,8 @@ def _has_ended(
     return False
 
 
-def _inspect(ctx: Context, host: str, server_id: str) -> rpc.ServerStatus:
+def inspect(ctx: Context, host: str, server_id: str) -> rpc.ServerStatus:
+    """Return what a host sees of a server right now; raises Unavailable when it cannot be asked."""
     (status,) = ctx.bus.call(rpc.host_topic(host), INSPECT, rpc.Inspect(server_ids=(server_id,))).servers
     return status
 

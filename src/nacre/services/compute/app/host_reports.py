@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from nacre.kernel import tasks
+from nacre.kernel import errors, tasks
 from nacre.kernel.bus import Handlers
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.kernel.heartbeats import Heard, Heartbeats
 from nacre.kernel.service import Service
 from nacre.services.compute import rpc
-from nacre.services.compute.app import inventory, jobs, migrations, servers, services, states
+from nacre.services.compute.app import host_calls, inventory, jobs, migrations, servers, services, states
 from nacre.services.compute.db import hosts
 from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
@@ -27,6 +27,7 @@ from nacre.services.compute.db.tables import VmState
 
 log = logging.getLogger(__name__)
 
+MOST_LOOKS = 5
 GONE = "The host {host} has nothing of this server any more."
 _HEARTBEATS, _WRITTEN = "compute.heartbeats", "compute.hosts_written"
 _FOLLOWS_HOST = frozenset((VmState.ACTIVE, VmState.STOPPED, VmState.PAUSED, VmState.SUSPENDED))
@@ -70,7 +71,26 @@ def hear(ctx: Context, status: rpc.ServerStatus) -> bool:
         return _remove_stray(ctx, server, status)
     if _agrees(server, status):
         return False
-    return bool(ctx.db.run(_follow, status))
+    return _follow_host(ctx, server, status)
+
+
+def _follow_host(ctx: Context, server: Server, status: rpc.ServerStatus) -> bool:
+    """Bring a row up to what its host sees; tell whether that was other than we thought.
+
+    What was told may be late: something newer may have been heard since, here or in another process.  So the host
+    is asked before its word is taken, and again afterwards: whoever wrote last has also looked after that.
+    """
+    different = False
+    for _ in range(MOST_LOOKS):
+        try:
+            status = host_calls.inspect(ctx, status.host, server.id)
+        except errors.Unavailable:
+            return different or bool(ctx.db.run(_follow, status))
+        now = ctx.db.read(rows.find, server.id)
+        if now is None or _agrees(now, status) or not ctx.db.run(_follow, status):
+            break
+        different = True
+    return different
 
 
 def _agrees(server: Server, status: rpc.ServerStatus) -> bool:

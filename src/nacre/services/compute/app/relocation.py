@@ -29,7 +29,6 @@ from nacre.services.network import client as network
 from nacre.services.placement import client as placement
 
 DEPARTURE: Method[rpc.DepartureRequest, rpc.Departure] = rpc.DEPARTURE
-INSPECT: Method[rpc.Inspect, rpc.Inspected] = rpc.INSPECT
 NOT_THERE = (rpc.ServerState.MISSING, rpc.ServerState.ARRIVING, rpc.ServerState.BUILDING)
 MIGRATION = "MIGRATION"
 PORT_POLL_SECONDS, HOST_POLL_SECONDS = 5.0, 2.0
@@ -224,7 +223,7 @@ def stop_sending(ctx: Context, server_id: str, source: str) -> None:
     topic = rpc.host_topic(source)
     try:
         ctx.bus.call(topic, rpc.ABORT_SENDING, rpc.MoveRequest(server_id=server_id))
-        (status,) = ctx.bus.call(topic, INSPECT, rpc.Inspect(server_ids=(server_id,))).servers
+        status = host_calls.inspect(ctx, source, server_id)
     except errors.Unavailable:
         if host_calls.is_up(ctx, source):
             raise
@@ -251,13 +250,11 @@ def has_landed(ctx: Context, server_id: str, source: str, target: str) -> bool:
 def _state(ctx: Context, server_id: str, host: str) -> rpc.ServerState | None:
     """Return what a host has of a server; None if the host is down."""
     try:
-        asked = rpc.Inspect(server_ids=(server_id,))
-        (status,) = ctx.bus.call(rpc.host_topic(host), INSPECT, asked).servers
+        return host_calls.inspect(ctx, host, server_id).state
     except errors.Unavailable:
         if host_calls.is_up(ctx, host):
             raise
         return None
-    return status.state
 
 
 def ensure(ctx: Context, server_id: str, host: str, command_id: str, doing: str) -> Wait | None:
