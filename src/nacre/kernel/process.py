@@ -49,6 +49,8 @@ IDENTITY = "identity"
 FRONT_PORT = 8999
 TOKEN_RENEWAL = timedelta(minutes=5)
 DATABASE_PAUSE_SECONDS = 1.0
+RUNNABLE_THREADS, BESIDE_LONG_ONES = 4, 3
+"""Where a database server is waited for, four run; where it is files, one, and those that take long beside it."""
 
 
 class PortScheme(Protocol):
@@ -64,8 +66,9 @@ class PortScheme(Protocol):
 class ProcessOptions(Options, frozen=True, kw_only=True):
     """The section [process] of the configuration."""
 
-    runnable_threads: int = 4
-    """How many threads answer requests at once; those that wait for something do not count."""
+    runnable_threads: int | None = None
+    """How many threads answer requests at once; those that wait for something do not count. By default one where state
+    is kept in files, beside which short requests pass long ones, and four where a database server is waited for."""
     maximum_threads: int = 128
     """How many threads there may be with those that wait."""
     task_threads: int = 8
@@ -155,9 +158,7 @@ class Process:
         self._control_exchanges = bus_options.control_exchanges
         self._owns_bus = bus is None
         self.service_user, self.shared_key, self.told_to_hosts = service_user, shared_key, told_to_hosts
-        self.pool = CompensatingPool(
-            runnable=self.options.runnable_threads, maximum=self.options.maximum_threads
-        )
+        self.pool = self._make_pool()
         self._crew = Crew(
             self.pool, jobs_at_once=self.options.task_threads, lease_seconds=self.options.lease_seconds
         )
@@ -179,6 +180,12 @@ class Process:
         }
         self.attendance = self._make_attendance()
         self._check_needs()
+
+    def _make_pool(self) -> CompensatingPool:
+        runnable, maximum = self.options.runnable_threads, self.options.maximum_threads
+        if runnable is None and self.config.section("database", DatabaseOptions).url is None:
+            return CompensatingPool(runnable=1, beside=BESIDE_LONG_ONES, maximum=maximum)
+        return CompensatingPool(runnable=runnable or RUNNABLE_THREADS, maximum=maximum)
 
     def _check_needs(self) -> None:
         """Raise ValueError for a service whose needs are neither here nor elsewhere."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
+PIECE_BYTES = 2 * 1024 * 1024
+"""How much of a file is read at a time, while as much again is on its way to the client."""
 HEALTH_PATH = "/healthcheck"  # compat: as oslo.middleware's, on every port
 SAFE_AUTHORITY = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -304,20 +306,27 @@ async def _send(send: Send, response: Response, method: str) -> None:
 
 
 async def read_file(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
-    """Read a part of a file in chunks of 1 MiB, off the loop."""
+    """Read a part of a file piece by piece, off the loop; the next is read while one is on its way."""
     loop = asyncio.get_running_loop()
     file = await loop.run_in_executor(None, partial(io.FileIO, path, "rb"))
+    left = end - start
+
+    def read() -> asyncio.Future[bytes | None]:
+        return loop.run_in_executor(None, file.read, min(PIECE_BYTES, left))
+
+    file.seek(start)
+    reading = read()
     try:
-        if start:
-            file.seek(start)
-        left = end - start
         while left > 0:
-            chunk = await loop.run_in_executor(None, file.read, min(CHUNK_BYTES, left))
-            if not chunk:
+            piece = await reading
+            if not piece:
                 raise ConnectionError(f"{path.name} ended {left} bytes too early")
-            left -= len(chunk)
-            yield chunk
+            left -= len(piece)
+            if left:
+                reading = read()
+            yield piece
     finally:
+        await asyncio.wait([reading])  # or a thread might read what is another file's by then
         file.close()
 
 
