@@ -42,7 +42,7 @@ class TurnedClock(Clock):
 
 def isoformat(moment: datetime | None) -> str | None:
     """Render a moment as most OpenStack APIs do: 2026-11-21T09:00:00Z."""
-    return None if moment is None else f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+    return None if moment is None else f"{moment.isoformat()[:19]}Z"
 
 
 def isoformat_micros(moment: datetime | None) -> str | None:
@@ -52,4 +52,4 @@ def isoformat_micros(moment: datetime | None) -> str | None:
 
 def isoformat_bare(moment: datetime | None) -> str | None:
     """Render a moment without a zone but with microseconds: 2026-11-21T09:00:00.000000."""
-    return None if moment is None else moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return None if moment is None else moment.isoformat(timespec="microseconds")[:26]

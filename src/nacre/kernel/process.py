@@ -262,6 +262,7 @@ class Process:
             owner=f"{socket.gethostname()}:{self.state}:{service.name}",
             lock_file=self.state / "db" / f"{service.name}.runner",
             crew=self._crew,
+            outages=lambda: service.db.outages + self.bus.outages,
             clock=self.clock,
         )
         service.runner.start()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -14,13 +15,14 @@ class Version(NamedTuple):
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
 
-    @classmethod
-    def parse(cls, text: str) -> "Version":
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def parse(text: str) -> "Version":
         """Read "2.19"; ValueError if it is not two numbers with a dot."""
         match = re.fullmatch(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})", text.strip())
         if not match:
             raise ValueError(text)
-        return cls(int(match[1]), int(match[2]))
+        return Version(int(match[1]), int(match[2]))
 
 
 class Versions:

@@ -62,6 +62,7 @@ def test_everything_goes_on_after_the_broker_was_restarted_or_killed(
     there.serve("quick", {SAY: echo, NOTE: heard}, concurrency=1)
     there.serve("event", {NOTE: all_heard}, group="network")
     here.call("quick", SAY, Note(text="a"), PATIENCE)
+    assert here.outages == 0
 
     in_flight = Asking(here, "slow", "lost")
     assert started.wait(PATIENCE)
@@ -79,6 +80,7 @@ def test_everything_goes_on_after_the_broker_was_restarted_or_killed(
     assert heard.wait_for(20) == [str(number) for number in range(20)]
     assert all_heard.wait_for(1) == ["e"]
     assert asking.end() == Echo(text="B")
+    assert here.outages == 1
 
     # A broker that is killed may forget even what was durable; then it is declared again.
     mortal_broker.kill()

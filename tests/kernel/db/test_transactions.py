@@ -232,6 +232,7 @@ def test_a_server_that_is_away_is_an_outage(tmp_path):
     db = Database(f"postgresql://nobody@/nothing?host={tmp_path}")
     with pytest.raises(Unavailable):
         db.read(lambda tx: tx.scalar(select(1)))
+    assert db.outages == 1
 
 
 def test_a_connection_that_died_is_replaced(postgresql: Server):

@@ -352,6 +352,21 @@ class TestReconcilers:
         town.runners[-1].run_due()
         assert len(turns) == 2
 
+    def test_everybody_takes_a_turn_after_an_outage(self, town):
+        """What would have told of changes may have been lost meanwhile."""
+        turns, outages = [], [0]
+        syncs = [Reconciler(name, 60, turns.append) for name in ("sync", "other_sync")]
+        runner = town.runner(reconcilers=syncs, outages=lambda: sum(outages))
+        runner.run_due()
+        assert len(turns) == 2
+        runner.run_due()
+        assert len(turns) == 2
+        outages.append(1)
+        runner.run_due()
+        assert len(turns) == 4
+        runner.run_due()
+        assert len(turns) == 4
+
 
 def test_pauses_grow_and_are_bounded():
     pace = Pace(first_pause_seconds=1, longest_pause_seconds=60)

@@ -107,6 +107,7 @@ class AmqpBus:
             self._thread = threading.Thread(target=self._loop.run_forever, name="bus", daemon=True)
             self._thread.start()
         self._connected = threading.Event()
+        self._connections = 0
         self._run(self._begin(urls, name))
 
     # -- talking -------------------------------------------------------------------------------
@@ -223,6 +224,11 @@ class AmqpBus:
             self.pool.close(timeout_seconds=max(0.0, ends_at - time.monotonic()))
         return all(finished)
 
+    @property
+    def outages(self) -> int:
+        """How often the connection broke and was made again."""
+        return max(0, self._connections - 1)
+
     def wait_until_connected(self, timeout_seconds: float) -> bool:
         """Tell whether messages leave this process, waiting for it so long."""
         with blocking():
@@ -273,6 +279,7 @@ class AmqpBus:
         channel = await open_channel(connection, confirms=True)
         channel.closing.add_done_callback(lambda _: self._connected.clear())
         self._outbox.attach(channel)
+        self._connections += 1
         self._connected.set()
         return channel
 

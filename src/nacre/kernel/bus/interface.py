@@ -58,6 +58,10 @@ class Bus(Protocol):
         `exchange` is the name under which they expect it ("nova").  Nobody there: the message is gone.
         """
 
+    @property
+    def outages(self) -> int:
+        """How often this process was cut off from all others, and found them again."""
+
     def serve(
         self,
         topic: str,

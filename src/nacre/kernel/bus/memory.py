@@ -43,6 +43,7 @@ class MemoryBus:
     """See `nacre.kernel.bus.interface.Bus` for what each method promises."""
 
     between_processes = False
+    outages = 0
 
     def __init__(self, pool: CompensatingPool | None = None) -> None:
         """Run handlers on this pool, which stays the caller's to close; without one, on a pool of its own."""

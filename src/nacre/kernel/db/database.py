@@ -63,6 +63,8 @@ class Database:
         #: "sqlite", "postgresql" or "mariadb", which stands for MySQL too.
         self.kind = "mariadb" if name == "mysql" else name
         self._is_sqlite = self.kind == "sqlite"
+        #: How many transactions found the database away; who sees that it grew may have missed something.
+        self.outages = 0
         self._writing: AbstractContextManager[object] = _NOTHING
         if self._is_sqlite:
             self._writing = _mutex_of(str(sqlite_path(self.url).resolve()))
@@ -132,6 +134,7 @@ class Database:
         except (DBAPIError, PoolTimeout) as error:
             if self._is_sqlite and diagnose(error) is Trouble.CONTENTION:
                 raise  # turning a new file to its write-ahead log takes turns, and does not wait for them
+            self.outages += 1
             raise Unavailable("The database is not available.", detail=str(error)) from error
         if self._is_sqlite:
             try:
@@ -167,6 +170,7 @@ class Database:
             raise StillReferenced(detail=str(error)) from error
         if trouble is Trouble.OTHER:
             raise error
+        self.outages += trouble is Trouble.DISCONNECTED
         if trouble is Trouble.DISCONNECTED and committing:
             raise Unavailable(
                 "The database went away while it was committing; what was asked may have been done.",

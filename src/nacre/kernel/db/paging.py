@@ -11,9 +11,10 @@ makes the order total; rows without a value sort before all others, on every eng
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Select, Table, and_, false, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Table, and_, bindparam, false, or_, select
 
 from nacre.kernel.db.records import build_all
 from nacre.kernel.db.transaction import Transaction
@@ -61,6 +62,14 @@ class Page(msgspec.Struct, frozen=True):
 
 EVERYTHING = Page()
 
+#: More than any list has; MariaDB skips no rows without a limit.
+UNLIMITED = 2**63 - 1
+
+_Shape = tuple[object, ...]
+_first_pages: WeakKeyDictionary[Select[Any], dict[_Shape, Select[Any]]] = WeakKeyDictionary()
+"""What became of a query for a page without a marker, as long as there is the query: one that is built only once
+has its pages built only once."""
+
 
 class _Key(msgspec.Struct, frozen=True):
     """A column to sort by, and which way to walk along it for this page."""
@@ -83,32 +92,56 @@ def page(
     keys: Mapping[str, Any] | None = None,
     marker_column: ColumnElement[Any] | None = None,
     visible: ColumnElement[bool] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> list[T]:
     """Return one page of a query as records, in the order that the page asks for.
 
     `keys` names what may be sorted by (the table's columns unless given; another column of the
-    query's joins may stand behind a name).  The marker is looked up by `marker_column` (the table's
-    first primary key column) among all rows, whether or not they pass the query's filters, because
-    a row may have changed since the last page; `visible` restricts it to what the caller may know
-    of.  Raises MarkerNotFound and UnknownSortKey.
+    query's joins may stand behind a name), the same for each page of one query.  The marker is looked up by
+    `marker_column` (the table's first primary key column) among all rows, whether or not they pass the query's
+    filters, because a row may have changed since the last page; `visible` restricts it to what the caller may know
+    of.  `values` are those of the query's own parameters.  Raises MarkerNotFound and UnknownSortKey.
     """
-    walk = _walk(table, page, dict(table.c) if keys is None else keys)
-    if page.marker is not None:
-        key = list(table.primary_key)[0] if marker_column is None else marker_column
-        query = query.where(_behind(walk, _marker_values(tx, query, walk, key, page.marker, visible)))
-    query = query.order_by(None).order_by(*[_order(tx, key) for key in walk])
-    if page.limit is not None:
-        query = query.limit(page.limit)
+    bounds = dict(values or {})
+    if page.limit is not None or page.offset:
+        bounds["page_limit"] = UNLIMITED if page.limit is None else page.limit
     if page.offset:
-        query = query.offset(page.offset)
-        if page.limit is None and tx.db.kind == "mariadb":
-            query = query.limit(2**63 - 1)
-    rows = build_all(tx.execute(query), record)
+        bounds["page_offset"] = page.offset
+    if page.marker is None:
+        query = _first_page(tx, query, table, page, keys)
+    else:
+        walk = _walk(table, page, keys)
+        key = list(table.primary_key)[0] if marker_column is None else marker_column
+        lookup = _marker_values(tx, query, walk, key, page.marker, visible)
+        query = _arranged(tx, query.where(_behind(walk, lookup)), walk, page)
+    rows = build_all(tx.execute(query, bounds), record)
     return rows[::-1] if page.backwards else rows
 
 
-def _walk(table: Table, page: Page, keys: Mapping[str, Any]) -> list[_Key]:
+def _first_page(
+    tx: Transaction, query: Select[Any], table: Table, page: Page, keys: Mapping[str, Any] | None
+) -> Select[Any]:
+    known = _first_pages.setdefault(query, {})
+    shape = (tx.db.kind, table, page.sort, page.backwards, page.limit is None, not page.offset)
+    found = known.get(shape)
+    if found is None:
+        found = known[shape] = _arranged(tx, query, _walk(table, page, keys), page)
+    return found
+
+
+def _arranged(tx: Transaction, query: Select[Any], walk: list[_Key], page: Page) -> Select[Any]:
+    """Return the query in the order of a page and within its bounds, which are parameters."""
+    query = query.order_by(None).order_by(*[_order(tx, key) for key in walk])
+    if page.limit is not None or page.offset:
+        query = query.limit(bindparam("page_limit", type_=BigInteger))
+    if page.offset:
+        query = query.offset(bindparam("page_offset", type_=BigInteger))
+    return query
+
+
+def _walk(table: Table, page: Page, keys: Mapping[str, Any] | None) -> list[_Key]:
     """Return the sort keys of a page, completed by the primary key so that no two rows are equal."""
+    keys = dict(table.c) if keys is None else keys
     walk: list[_Key] = []
     for sort in page.sort:
         if sort.key not in keys:

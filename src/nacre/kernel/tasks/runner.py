@@ -23,7 +23,7 @@ from nacre.kernel.ids import new_hex_id
 from nacre.kernel.tasks import leases, wakeups
 from nacre.kernel.tasks.crew import JOBS_AT_ONCE, Crew
 from nacre.kernel.tasks.execution import Execution, Pace
-from nacre.kernel.tasks.reconciler import Reconciler, enlist, take_turn
+from nacre.kernel.tasks.reconciler import Reconciler, bring_forward, enlist, take_turn
 from nacre.kernel.tasks.tables import ClaimedJob, Report
 from nacre.kernel.tasks.workflow import Workflow
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 5.0
 PRUNE_EVERY_SECONDS = 3600.0
+OUTAGE_LOOK_SECONDS = 1.0
 STOP_SECONDS = 30.0
 
 
@@ -44,6 +45,8 @@ class Runner:
                    over the leases of the name at once, instead of waiting for their end.  SQLite
                    databases have one beside them by default.
     crew           the workers; a crew of its own unless given
+    outages        tells how many outages there were so far of what this service hears from others by; after each
+                   one every reconciler takes a turn, since nobody knows what was lost
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Runner:
         owner: str = "nacre",
         lock_file: Path | None = None,
         crew: Crew | None = None,
+        outages: Callable[[], int] | None = None,
         threads: int = JOBS_AT_ONCE,
         pace: Pace | None = None,
         look_every_seconds: float = LOOK_EVERY_SECONDS,
@@ -81,6 +85,8 @@ class Runner:
         self._own_crew = crew is None
         self._crew = crew or Crew(jobs_at_once=threads)
         self._look_every_seconds = look_every_seconds
+        self._outages = outages or (lambda: db.outages)
+        self._outages_made_up_for = self._outages()
         self._held: set[int] = set()
         self._unnoted: list[ClaimedJob] = []
         self._guard = threading.Condition()
@@ -192,6 +198,7 @@ class Runner:
                     self._crew.dismiss()
         except Unavailable as error:
             log.warning("jobs of %s cannot be reached: %s", self._name, error.detail or error)
+            self._look_again_in(OUTAGE_LOOK_SECONDS)
         finally:
             with self._guard:
                 self._workers -= 1
@@ -223,6 +230,7 @@ class Runner:
         if self._stopping:
             return None
         self._give_back()
+        self._make_up_for_outages()
         kinds = [*self._workflows, *self._reconcilers]
         while True:
             due, next_at = leases.look(self.db, kinds, frozenset(self._held))
@@ -253,6 +261,13 @@ class Runner:
                 with self._guard:
                     self._unnoted.append(job)
                 raise
+
+    def _make_up_for_outages(self) -> None:
+        """Bring the reconcilers' turns forward after an outage: what would have told of changes may be lost."""
+        outages = self._outages()
+        if outages != self._outages_made_up_for:
+            self.db.run(bring_forward, list(self._reconcilers))
+            self._outages_made_up_for = outages
 
     def _look_again_in(self, seconds: float) -> None:
         moment = time.monotonic() + seconds

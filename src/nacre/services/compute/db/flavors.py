@@ -1,9 +1,11 @@
 """Flavors in the database, and which projects may use the private ones."""
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 
 from nacre.kernel.db import Page, Sort, Transaction, page
 from nacre.services.compute.db.tables import flavor_access, flavors
@@ -29,15 +31,23 @@ class Flavor(msgspec.Struct, frozen=True):
     updated_at: datetime | None = None
 
 
+_BY_ID = (Sort("id"),)
 _ALL = select(*[flavors.c[name] for name in Flavor.__struct_fields__])
+_OPEN_TO = or_(
+    flavors.c.is_public.is_(True),
+    flavors.c.id.in_(
+        select(flavor_access.c.flavor_id).where(flavor_access.c.project_id == bindparam("project_id"))
+    ),
+)
+_ONE = _ALL.where(flavors.c.id == bindparam("flavor_id"))
+_ONE_OPEN = _ONE.where(_OPEN_TO)
 
 
 def find(tx: Transaction, flavor_id: str, project_id: str | None = None) -> Flavor | None:
     """Return a flavor; with a project, only one that the project may use."""
-    query = _ALL.where(flavors.c.id == flavor_id)
-    if project_id is not None:
-        query = query.where(_open_to(project_id))
-    return tx.find(query, Flavor)
+    if project_id is None:
+        return tx.find(_ONE, Flavor, {"flavor_id": flavor_id})
+    return tx.find(_ONE_OPEN, Flavor, {"flavor_id": flavor_id, "project_id": project_id})
 
 
 def get(tx: Transaction, flavor_id: str, project_id: str | None = None) -> Flavor:
@@ -58,22 +68,25 @@ def index(
     min_memory_mb: int | None = None,
 ) -> list[Flavor]:
     """Return one page; with a project, only what it may use."""
-    query = _ALL
-    if project_id is not None:
-        query = query.where(_open_to(project_id))
-    if is_public is not None:
-        query = query.where(flavors.c.is_public.is_(is_public))
+    query = _listed(project_id is not None, is_public)
     if min_root_gb is not None:
         query = query.where(flavors.c.root_gb >= min_root_gb)
     if min_memory_mb is not None:
         query = query.where(flavors.c.memory_mb >= min_memory_mb)
-    asked = msgspec.structs.replace(asked, sort=asked.sort or (Sort("id"),))
-    return page(tx, query, Flavor, flavors, asked, marker_column=flavors.c.id)
+    if not asked.sort:
+        asked = msgspec.structs.replace(asked, sort=_BY_ID)
+    values = {} if project_id is None else {"project_id": project_id}
+    return page(tx, query, Flavor, flavors, asked, marker_column=flavors.c.id, values=values)
 
 
-def _open_to(project_id: str) -> ColumnElement[bool]:
-    granted = select(flavor_access.c.flavor_id).where(flavor_access.c.project_id == project_id)
-    return or_(flavors.c.is_public.is_(True), flavors.c.id.in_(granted))
+@cache
+def _listed(of_project: bool, is_public: bool | None) -> Select[Any]:
+    query = _ALL
+    if of_project:
+        query = query.where(_OPEN_TO)
+    if is_public is not None:
+        query = query.where(flavors.c.is_public.is_(is_public))
+    return query
 
 
 def insert(tx: Transaction, flavor: Flavor) -> None:

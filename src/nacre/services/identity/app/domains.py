@@ -31,7 +31,7 @@ def index(ctx: Context, wanted: Mapping[str, object], page: Page) -> list[Projec
     wishes = {**wanted, "domain_id": NO_DOMAIN}
     if ctx.domain_id is not None and not ctx.is_admin:
         wishes["id"] = ctx.domain_id
-    return ctx.db.read(project_rows.index, wishes, page)
+    return ctx.db.read(project_rows.index, wishes, page, domains=True, tags={})
 
 
 def create(ctx: Context, *, explicit_domain_id: str | None = None, **attributes: Any) -> Project:

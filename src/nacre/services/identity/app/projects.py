@@ -41,10 +41,10 @@ def index(
 ) -> list[Project]:
     """Return a page of projects; domains only where `is_domain` is wanted."""
     wishes = within_own_domain(ctx, wanted)
-    if wishes.pop("is_domain", False):
+    domains = bool(wishes.pop("is_domain", False))
+    if domains:
         wishes["domain_id"] = NO_DOMAIN
-        return ctx.db.read(projects.index, wishes, page, tags=tags)
-    return ctx.db.read(projects.index, wishes, page, projects.has_domain(), tags=tags)
+    return ctx.db.read(projects.index, wishes, page, domains=domains, tags=tags)
 
 
 def create(

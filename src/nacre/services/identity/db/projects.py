@@ -107,17 +107,19 @@ def index(
     tx: Transaction,
     wanted: Mapping[str, object],
     asked: Page,
-    *where: ColumnElement[bool],
-    tags: Mapping[str, list[str]] | None = None,
+    *,
+    domains: bool,
+    tags: Mapping[str, list[str]],
 ) -> list[Project]:
-    """Return a page of projects; `tags` maps the four words of the API to names of tags."""
-    query = select(projects).where(*conditions(projects.c, wanted), *where, *_tag_conditions(tags or {}))
+    """Return a page of projects, with or without domains; `tags` maps the four words of the API to names of tags."""
+    query = _ALL if domains else _WITHOUT_DOMAINS
+    if narrower := [*conditions(projects.c, wanted), *_tag_conditions(tags)]:
+        query = query.where(*narrower)
     return with_tags(tx, page(tx, query, Project, projects, asked))
 
 
-def has_domain() -> ColumnElement[bool]:
-    """Return the condition that a project is not itself a domain."""
-    return projects.c.domain_id != NO_DOMAIN
+_ALL = select(projects)
+_WITHOUT_DOMAINS = _ALL.where(projects.c.domain_id != NO_DOMAIN)
 
 
 def _tag_conditions(tags: Mapping[str, list[str]]) -> list[ColumnElement[bool]]:

@@ -95,6 +95,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 EXISTS = images.c.status != Status.DELETED
+_KEYS = {name: images.c[name] for name in SORT_KEYS}
 
 
 def get(tx: Transaction, image_id: str, viewer: Viewer) -> Image:
@@ -118,14 +119,15 @@ def get(tx: Transaction, image_id: str, viewer: Viewer) -> Image:
 def page(tx: Transaction, viewer: Viewer, wanted: Wanted, part: Page) -> list[Image]:
     """Return one page of the images that the viewer may see and asks for."""
     query = _listed(viewer, wanted.visibility, wanted.member_status)
-    query = query.where(*conditions(images.c, wanted.columns))
+    if wanted.columns:
+        query = query.where(*conditions(images.c, wanted.columns))
     for tag in wanted.tags:
         query = query.where(_has(image_tags, image_tags.c.tag == tag))
     for name, value in wanted.properties.items():
         table = image_properties
         query = query.where(_has(table, and_(table.c.name == name, table.c.value == value)))
-    keys = {name: images.c[name] for name in SORT_KEYS}
-    return complete(tx, kernel_page(tx, query, Image, images, part, keys=keys, visible=_seen(viewer)))
+    visible = None if part.marker is None else _seen(viewer)
+    return complete(tx, kernel_page(tx, query, Image, images, part, keys=_KEYS, visible=visible))
 
 
 def _has(table: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
