@@ -108,7 +108,14 @@ def subjects_of(jobs):
     return {(job.resource or "").partition("/")[2] for _, job in jobs}
 
 
-def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False, *, sweeps=True):
+def expect_order(
+    cloud,
+    stages,
+    may_be_as_before=lambda stage, census: False,
+    *,
+    sweeps=True,
+    within_seconds=SECONDS_TO_RECOVER,
+):
     """Wait until everything is as it should be; return the seconds, or fail with what never was.
 
     Unless it `sweeps`, nobody takes his turn before it comes.
@@ -123,7 +130,7 @@ def expect_order(cloud, stages, may_be_as_before=lambda stage, census: False, *,
                 wrong.append(f"{stage.name}: {trouble}")
         if not wrong:
             return time.monotonic() - begun
-        assert time.monotonic() < begun + SECONDS_TO_RECOVER, "\n".join(wrong)
+        assert time.monotonic() < begun + within_seconds, "\n".join(wrong)
         if sweeps and time.monotonic() > swept + SECONDS_TO_SWEEP:
             swept = time.monotonic()
             cloud.sweep()

@@ -19,7 +19,8 @@ from victims.parts import HOSTS
 AWAY_SECONDS = 1.0
 
 
-#: For a machine with much else to do.
+#: For a machine with much else to do; on a quiet one it is within ten, and the test says how long it took.
+SECONDS_TO_RECOVER = 30
 SECONDS_TO_BREAK_OFF = 300
 
 
@@ -106,6 +107,7 @@ def play(cloud, victim, points):
         stages,
         lambda stage, census: stages[stage].within_request and stage.look(census) == began[stage],
         sweeps=False,
+        within_seconds=SECONDS_TO_RECOVER,
     )
     clear(cloud, stages)
     after = cloud.census().names()

@@ -6,6 +6,7 @@ JSON.  So a service can move to a process or machine of its own without a change
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from nacre.kernel.service import Service
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+#: What every answer of ours has, and one that a proxy gives in our place has not.
+REQUEST_ID = "x-openstack-request-id"
+#: A service that could not be reached is asked whether it is back, so often at most, and for so long.
+LOOK_AGAIN_SECONDS, LOOK_SECONDS = 1.0, 2.0
 
 #: A connection that was not made carried nothing, so anything is tried again; one that broke may have.
 RETRIES = urllib3.Retry(
@@ -54,6 +59,9 @@ class Reply(msgspec.Struct, frozen=True):
 class Client(Protocol):
     """One service as others see it."""
 
+    def outages(self) -> int:
+        """Return how often it was away and has come back, as far as we noticed."""
+
     def request(
         self,
         ctx: Context,
@@ -76,7 +84,7 @@ def _headers(
     token = ctx.service.process.service_token(ctx.service) if ctx.as_service_user else ctx.token
     if token:
         headers["x-auth-token"] = token
-    headers["x-openstack-request-id"] = ctx.request_id
+    headers[REQUEST_ID] = ctx.request_id
     if version:
         headers["openstack-api-version"] = f"{service_type} {version}"
     if extra:
@@ -143,6 +151,10 @@ class LocalClient:
             response.status, {name.lower(): value for name, value in response.headers}, response.body
         )
 
+    def outages(self) -> int:
+        """Return 0: it is here as long as we are."""
+        return 0
+
 
 class RemoteClient:
     """A service elsewhere, over HTTP with connections that are kept."""
@@ -158,6 +170,7 @@ class RemoteClient:
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=RETRIES,
         )
+        self._is_away, self._outages, self._looks_again_at = False, 0, 0.0
 
     def request(
         self,
@@ -184,10 +197,34 @@ class RemoteClient:
                     headers=sent,
                 )
         except urllib3.exceptions.HTTPError as error:
+            reason = getattr(error, "reason", error)
+            self._is_away |= not isinstance(reason, urllib3.exceptions.ReadTimeoutError)
             raise errors.Unavailable(
                 f"The {self._service_type} service cannot be reached.", detail=f"{url}: {error}"
             ) from error
+        self._is_away |= answer.status == 503 and REQUEST_ID not in answer.headers  # it is a proxy's
         _raise_refusal(answer.status, answer.data, self._service_type)
         return Reply(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data
         )
+
+    def outages(self) -> int:
+        """Return how often the service could not be reached and was back later, for which it is asked here."""
+        now = time.monotonic()
+        if self._is_away and now >= self._looks_again_at:
+            self._looks_again_at = now + LOOK_AGAIN_SECONDS
+            if self._is_back():
+                self._is_away = False
+                self._outages += 1
+        return self._outages
+
+    def _is_back(self) -> bool:
+        parts = urlsplit(self.address)
+        try:
+            with blocking():
+                answer = self._pool.request(
+                    "GET", f"{parts.scheme}://{parts.netloc}/healthcheck", retries=False, timeout=LOOK_SECONDS
+                )
+        except urllib3.exceptions.HTTPError:
+            return False
+        return answer.status < 500

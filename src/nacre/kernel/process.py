@@ -262,11 +262,16 @@ class Process:
             owner=f"{socket.gethostname()}:{self.state}:{service.name}",
             lock_file=self.state / "db" / f"{service.name}.runner",
             crew=self._crew,
-            outages=lambda: service.db.outages + self.bus.outages,
+            outages=lambda: self._outages_for(service),
             clock=self.clock,
         )
         service.runner.start()
         self._stop_hints.append(share_hints(service.db, self.bus, service.name, service.runner.wake))
+
+    def _outages_for(self, service: Service) -> int:
+        """Count the outages of what a service hears from others by, as far as they are over."""
+        clients = sum(client.outages() for client in list(self._clients.values()))
+        return service.db.outages + self.bus.outages + clients
 
     def serve(self, *, on_ready: Callable[[], None] | None = None, front: bool = True) -> None:
         """Open the sockets and serve until `stop`; call after `start`.

@@ -367,6 +367,31 @@ class TestReconcilers:
         runner.run_due()
         assert len(turns) == 4
 
+    def test_nothing_waits_to_be_tried_again_after_an_outage(self, town):
+        flow, tried, outages = Workflow("flow", input=Plan), [], [0]
+
+        @flow.step()
+        def reach(ctx, run):
+            tried.append(run)
+            if len(tried) < 4:
+                raise Unavailable
+
+        slow = Pace(first_pause_seconds=3000, longest_pause_seconds=3000)
+        runner = town.runner([flow], pace=slow, outages=lambda: sum(outages))
+        job_id = town.db.run(tasks.start, flow, Plan("1"), resource=("house", "1"))
+        runner.run_due()
+        assert (len(tried), town.job(job_id).state) == (1, JobState.RETRYING)
+        outages.append(1)
+        runner.run_due()
+        assert len(tried) == 2
+        runner.run_due()
+        assert len(tried) == 2
+        outages.append(1)
+        runner.run_due()
+        outages.append(1)
+        runner.run_due()
+        assert town.job(job_id).state is JobState.DONE
+
 
 def test_pauses_grow_and_are_bounded():
     pace = Pace(first_pause_seconds=1, longest_pause_seconds=60)

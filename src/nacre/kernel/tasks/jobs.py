@@ -4,7 +4,7 @@ Everything here happens inside the caller's transaction, together with the row t
 workers hear of it after the commit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -100,6 +100,15 @@ def wake(where: Any, *, resource: Resource | None = None, kind: str | None = Non
     return where.execute(_WAKE[tuple(wanted)], {**wanted, "now": where.now()}).rowcount
 
 
+def make_up_for_outage(tx: Transaction, reconcilers: Iterable[str]) -> None:
+    """Have reconcilers take their turns now, and let what was to be tried again be tried now."""
+    tx.after_commit(partial(announce, tx.db))
+    now = {"now": tx.now()}
+    for name in reconcilers:
+        tx.execute(_WAKE[("wanted_kind",)], {"wanted_kind": name, **now})
+    tx.execute(_RETRY, now)
+
+
 def are_kept(tx: Transaction) -> bool:
     """Tell whether this database has a table of jobs."""
     return inspect(tx.connection).has_table(jobs.name)
@@ -176,6 +185,7 @@ _CANCEL = (
     .where(jobs.c.resource == bindparam("key"), ACTIVE, jobs.c.ending.is_(None))
     .values(cancelled=True, due_at=_SOONER)
 )
+_RETRY = jobs.update().where(ACTIVE, jobs.c.state == JobState.RETRYING).values(due_at=_SOONER)
 _OF = {
     "wanted_resource": jobs.c.resource == bindparam("wanted_resource"),
     "wanted_kind": jobs.c.kind == bindparam("wanted_kind"),

@@ -13,7 +13,7 @@ waited for: `wake(tx, kind="server_sync")` brings it forward.
 
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy import and_
 from nacre.kernel.db import Database, Transaction
 from nacre.kernel.tasks import leases
 from nacre.kernel.tasks.execution import NOT_BEGUN, OUTAGES, in_words
-from nacre.kernel.tasks.jobs import NEW, wake
+from nacre.kernel.tasks.jobs import NEW
 from nacre.kernel.tasks.tables import ClaimedJob, JobState, Report, jobs
 
 log = logging.getLogger(__name__)
@@ -69,12 +69,6 @@ def enlist(tx: Transaction, reconciler: Reconciler) -> None:
         waits = and_(jobs.c.holds == reconciler.resource, jobs.c.state != JobState.RUNNING)
         late = and_(waits, jobs.c.due_at > latest)
         tx.update(jobs, late, {"due_at": latest})
-
-
-def bring_forward(tx: Transaction, names: Iterable[str]) -> None:
-    """Have reconcilers take their turns now."""
-    for name in names:
-        wake(tx, kind=name)
 
 
 def take_turn(

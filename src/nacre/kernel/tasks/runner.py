@@ -23,7 +23,8 @@ from nacre.kernel.ids import new_hex_id
 from nacre.kernel.tasks import leases, wakeups
 from nacre.kernel.tasks.crew import JOBS_AT_ONCE, Crew
 from nacre.kernel.tasks.execution import Execution, Pace
-from nacre.kernel.tasks.reconciler import Reconciler, bring_forward, enlist, take_turn
+from nacre.kernel.tasks.jobs import make_up_for_outage
+from nacre.kernel.tasks.reconciler import Reconciler, enlist, take_turn
 from nacre.kernel.tasks.tables import ClaimedJob, Report
 from nacre.kernel.tasks.workflow import Workflow
 
@@ -46,7 +47,8 @@ class Runner:
                    databases have one beside them by default.
     crew           the workers; a crew of its own unless given
     outages        tells how many outages there were so far of what this service hears from others by; after each
-                   one every reconciler takes a turn, since nobody knows what was lost
+                   one every reconciler takes a turn, since nobody knows what was lost, and what was to be
+                   tried again is tried at once
     """
 
     def __init__(
@@ -263,10 +265,10 @@ class Runner:
                 raise
 
     def _make_up_for_outages(self) -> None:
-        """Bring the reconcilers' turns forward after an outage: what would have told of changes may be lost."""
+        """After an outage nobody waits any more: what would have told of changes may be lost."""
         outages = self._outages()
         if outages != self._outages_made_up_for:
-            self.db.run(bring_forward, list(self._reconcilers))
+            self.db.run(make_up_for_outage, list(self._reconcilers))
             self._outages_made_up_for = outages
 
     def _look_again_in(self, seconds: float) -> None:
