@@ -20,7 +20,7 @@ from nacre.services.compute.db.tables import VmState, servers
 
 SECONDS_TO_HAVE_A_JOB = 10.0
 SECONDS_TO_FINISH = 180.0
-SECONDS_TO_AGREE = 20.0
+SECONDS_TO_AGREE = 10.0
 LOOK_SECONDS = 0.5
 PAGE = 1000
 #: Tables that are as long in the end as they were in the beginning; some are about things that no API shows.

@@ -15,6 +15,7 @@ from nacre.kernel.tasks import Report
 from nacre.services.image.app import stores, uploads
 from nacre.services.image.app.uploads import SYSTEM
 from nacre.services.image.db import images as rows
+from nacre.services.image.tasks import upload_sync
 from nacre.services.image.tasks.upload_sweep import sweep
 
 DATA = os.urandom(2 * 1024 * 1024 + 5)
@@ -166,7 +167,7 @@ def test_who_was_given_up_and_comes_back_leaves_no_trace(cloud, member):
     late = uploads.begin(ctx, ctx.db.read(rows.get, image["id"], SYSTEM), None)
     late.write(b"late")
     cloud.clock.turn(minutes=5)
-    sweep(ctx)  # unless the service's own sweep was there first
+    upload_sync.run(ctx)  # unless the service's own was there first
     assert member.show(image)["status"] == "queued"
     assert member.upload(image, DATA).status == 204
     late.beat()
@@ -190,11 +191,11 @@ def test_what_dies_half_way_is_swept(cloud, member):
     dead.write(DATA)  # and then the process is gone
     alive = uploads.begin(ctx, ctx.db.read(rows.get, other["id"], SYSTEM), None)
     alive.write(DATA)
-    assert sweep(ctx) == Report(), "whoever was seen a moment ago is left alone"
+    assert upload_sync.run(ctx) == Report(found=2, left=2), "whoever was seen a moment ago is left alone"
     assert len(stored(cloud)) == 2
     cloud.clock.turn(minutes=5)
     alive.beat()
-    sweep(ctx)
+    upload_sync.run(ctx)
     assert member.show(image)["status"] == "queued"
     assert member.show(other)["status"] == "saving"
     assert len(stored(cloud)) == 1
@@ -210,7 +211,7 @@ def test_what_dies_between_the_store_and_the_row_is_swept(cloud, member):
     dead._intake.commit()  # the object exists, and nobody is told
     assert len(stored(cloud)) == 1
     cloud.clock.turn(minutes=5)
-    sweep(ctx)
+    upload_sync.run(ctx)
     assert (member.show(image)["status"], stored(cloud)) == ("queued", [])
 
 

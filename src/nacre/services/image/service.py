@@ -27,6 +27,7 @@ from nacre.services.image.config import ImageOptions
 from nacre.services.image.db.tables import SCHEMA
 from nacre.services.image.policy import RULES
 from nacre.services.image.tasks import image_import, upload_sweep
+from nacre.services.image.tasks.upload_sync import UPLOAD_SYNC
 
 __all__ = ["MANIFEST", "image_import"]
 
@@ -75,6 +76,6 @@ MANIFEST = Manifest(
     schema=SCHEMA,
     control_exchange="glance",
     workflows=(IMPORT,),
-    reconcilers=(upload_sweep.SWEEP, *(sweep.reconciler() for sweep in drift.SWEEPS)),
+    reconcilers=(UPLOAD_SYNC, upload_sweep.SWEEP, *(sweep.reconciler() for sweep in drift.SWEEPS)),
     on_start=_prepare,
 )

@@ -43,10 +43,11 @@ def record(tx: Transaction, message: HostMessage) -> None:
     """Note how far a command is.  It may be sent many times: when it was sent and accepted first remains."""
     which = {name: getattr(message, name) for name in _COMMAND}
     known = tx.find(_OF_COMMAND, HostMessage, which)
-    if known is None:
-        tx.insert(host_messages, message)
+    if known is None and tx.insert_if_absent(host_messages, message):
         _forget_the_oldest(tx, message.server_id)
         return
+    # Another worker may have noted the same command just now: one that hung for longer than its lease, say.
+    known = known or tx.one(_OF_COMMAND, HostMessage, which)
     changes = {
         "answered_at": known.answered_at or message.answered_at,
         "finished_at": known.finished_at or message.finished_at,

@@ -3,7 +3,7 @@
 The object that is being written has a name that is used once, and the image's row bears it (`upload`) from the
 first byte to the last.  Only under that name can the upload make the image active: whoever was thought
 dead and comes back finds the image in other hands and leaves no trace.  So a file without a row that
-names it is rubbish, and an image that no living upload has is queued again (tasks/upload_sweep.py).
+names it is rubbish, and an image that no living upload has is queued again (tasks/upload_sync.py).
 Nothing here waits for the network; `write` is called on a thread with one block after the other.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from nacre.kernel import errors
+from nacre.kernel import errors, tasks
 from nacre.kernel.context import Context
 from nacre.kernel.db import Transaction
 from nacre.services.image.app import stores
@@ -21,6 +21,9 @@ from nacre.services.image.db import images
 from nacre.services.image.db.images import Image, Viewer
 from nacre.services.image.db.tables import Status
 from nacre.services.image.errors import ImageTooLarge, StorageExhausted, UploadLost, WrongState
+
+#: The reconciler that looks after uploads under way.
+SYNC = "upload_sync"
 
 SYSTEM = Viewer(None, sees_all=True)
 
@@ -98,10 +101,20 @@ def begin(ctx: Context, image: Image, announced: int | None) -> Upload:
 
 def begin_anew(ctx: Context, image: Image, announced: int | None) -> Upload:
     """The same for the one host that has the image's ticket: an earlier upload of its is dead, and replaced."""
-    if image.upload is not None and ctx.db.run(release, image.id, Status.SAVING, image.upload):
-        stores.store(ctx).discard(image.upload)
-        stores.store(ctx).remove(image.upload)
+    if image.status == Status.SAVING and image.upload is not None:
+        give_up(ctx, image)
     return begin(ctx, image, announced)
+
+
+def give_up(ctx: Context, image: Image) -> bool:
+    """Queue an image again whose upload is dead, and remove what that wrote; tell whether it still was as known."""
+    name = image.upload
+    if name is None or not ctx.db.run(release, image.id, image.status, name):
+        return False
+    store = stores.store(ctx) if image.status == Status.SAVING else stores.staging(ctx)
+    store.discard(name)
+    store.remove(name)
+    return True
 
 
 def stage(ctx: Context, image: Image, announced: int | None) -> Upload:
@@ -127,6 +140,7 @@ def _take(
             raise WrongState(images.get(tx, image.id, SYSTEM).status, new)
         taken = images.get(tx, image.id, SYSTEM)
         check_declared(taken)
+        tasks.wake(tx, kind=SYNC)
         return taken
 
     taken = ctx.db.run(write)

@@ -344,8 +344,15 @@ def named(tx: Transaction, names: Sequence[str]) -> set[str]:
 
 def stalled(tx: Transaction, seen_before: datetime, limit: int) -> list[Image]:
     """Return images whose upload has shown no sign of life since a moment."""
-    late = and_(images.c.status.in_([Status.SAVING, Status.UPLOADING]), images.c.upload_seen_at < seen_before)
-    return tx.all(select(images).where(late, images.c.upload.is_not(None)).limit(limit), Image)
+    return tx.all(select(images).where(_ARRIVING, images.c.upload_seen_at < seen_before).limit(limit), Image)
+
+
+def arriving(tx: Transaction) -> int:
+    """Count the uploads that are under way."""
+    return tx.count(images, _ARRIVING)
+
+
+_ARRIVING = and_(images.c.status.in_([Status.SAVING, Status.UPLOADING]), images.c.upload.is_not(None))
 
 
 def purge(tx: Transaction, deleted_before: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Sweep after uploads whose process died: images are queued again, and what nobody owns is removed.
+"""Sweep after what died half-way: what nobody owns is removed, and what nobody needs any more.
 
 An object is written under a name that its image's row bears all the while, so whatever the stores hold that
 no row names is rubbish: half an upload, or the data of an image whose deletion was cut short.
@@ -12,7 +12,7 @@ from itertools import islice
 
 from nacre.kernel.context import Context
 from nacre.kernel.tasks import Reconciler, Report
-from nacre.services.image.app import stores, uploads
+from nacre.services.image.app import stores
 from nacre.services.image.db import images, tasks
 from nacre.services.image.drivers.base import Stored
 
@@ -21,12 +21,8 @@ BATCH = 500
 
 
 def sweep(ctx: Context) -> Report:
-    """Put right what died half-way."""
+    """Look through all stores, and at the rows that nobody needs."""
     lease = timedelta(seconds=ctx.config.upload_lease_seconds)
-    released = 0
-    for image in ctx.db.read(images.stalled, ctx.clock.now() - lease, BATCH):
-        assert image.upload is not None
-        released += ctx.db.run(uploads.release, image.id, image.status, image.upload)
     removed = 0
     for store in (stores.store(ctx), stores.staging(ctx)):
         removed += _remove_unnamed(ctx, store.leftovers(), store.discard, lease)
@@ -34,12 +30,8 @@ def sweep(ctx: Context) -> Report:
     now = ctx.clock.now()
     ctx.db.run(images.purge, now - timedelta(days=ctx.config.deleted_days))
     ctx.db.run(tasks.purge, now)
-    notes = tuple(
-        f"{count} {what}"
-        for count, what in ((released, "uploads given up"), (removed, "files removed"))
-        if count
-    )
-    return Report(found=released + removed, healed=released + removed, notes=notes)
+    notes = (f"{removed} files removed",) if removed else ()
+    return Report(found=removed, healed=removed, notes=notes)
 
 
 def _remove_unnamed(
