@@ -94,12 +94,19 @@ class Aftermath:
     def unfinished(self) -> list[str]:
         """Return the work that does not come to its end."""
         deadline = time.monotonic() + SECONDS_TO_FINISH
-        while (active := invariants.jobs_in(self._databases)) and time.monotonic() < deadline:
+        while (active := invariants.jobs_in(self._databases)) or self._owed():
+            if time.monotonic() > deadline:
+                break
             time.sleep(LOOK_SECONDS)
         return [
             f"job {job.id} ({job.kind} of {job.resource}, {job.step}) is {job.state}: {job.waits_for or job.error}"
             for _, job in active
         ]
+
+    def _owed(self) -> int:
+        """Count what hosts may yet have to remove, for which they are asked again and again."""
+        count = select(func.count()).select_from(table("leftovers"))
+        return self._databases["compute"].read(lambda tx: tx.scalar(count)) or 0
 
     def disagreements(self) -> list[str]:
         """Return where two parts of the cloud disagree and stay so."""

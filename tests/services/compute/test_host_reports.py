@@ -3,10 +3,14 @@
 import msgspec
 from tests.services.compute.conftest import eventually
 
+from nacre.kernel.bus import DEFAULT_DEADLINE_SECONDS
 from nacre.kernel.heartbeats import PAUSE_SECONDS
+from nacre.kernel.ids import new_id
+from nacre.services.compute import rpc
 from nacre.services.compute.agent.drivers.simulated.options import Failure
-from nacre.services.compute.app import host_reports
-from nacre.services.compute.db import hosts, leftovers
+from nacre.services.compute.app import host_calls, host_reports, specs
+from nacre.services.compute.db import hosts, leftovers, servers
+from nacre.services.compute.db.tables import TaskState
 from nacre.services.compute.tasks import leftover_sync, server_sync
 
 
@@ -112,7 +116,30 @@ def test_deleting_on_a_host_that_is_cut_off_and_has_nothing_new_to_tell_when_it_
     link.mend()
     stocked.report()
     eventually(lambda: driver.inspect() == {}, "removal of what was left over")
-    eventually(lambda: leftover_sync.run(stocked.compute.background_context()) and owed(stocked) == [])
+    expect_nothing_owed(stocked)
+
+
+def test_a_command_that_arrives_after_the_server_was_deleted_leaves_nothing(stocked, member):
+    """Whoever sent it may have hung, or the host was cut off: so who found nothing to remove looks again."""
+    ctx, driver, server_id = stocked.compute.background_context(), stocked.drivers["host-1"], new_id()
+    spec = msgspec.structs.replace(specs.build(ctx, member.create()), id=server_id, nics=())
+    late = rpc.EnsureServer(command_id="late", spec=spec)
+    assert host_calls.remove(ctx, "host-1", server_id, "delete-1") is None
+    assert [each.server_id for each in owed(stocked)] == [server_id]
+    ctx.bus.call(rpc.host_topic("host-1"), rpc.ENSURE_SERVER, late)
+    eventually(lambda: server_id in driver.inspect(), "the late command")
+    leftover_sync.run(ctx)
+    eventually(lambda: server_id not in driver.inspect(), "removal of what was left over")
+    expect_nothing_owed(stocked)
+
+
+def test_nothing_is_removed_from_where_a_server_may_be_going(stocked, member):
+    server_id = member.create()
+    stocked.compute.db.run(leftovers.note, "host-1", server_id)
+    stocked.compute.db.run(servers.update, server_id, task_state=TaskState.RESIZE_MIGRATING, host="host-2")
+    report = leftover_sync.run(stocked.compute.background_context())
+    assert (report.found, report.left) == (1, 1)
+    assert server_id in stocked.drivers["host-1"].inspect()
 
 
 def test_a_server_that_came_back_to_its_host_is_no_leftover(stocked, member):
@@ -135,7 +162,7 @@ def test_a_host_that_refuses_to_remove_a_leftover_is_asked_again(stocked, member
     stocked.report()
     eventually(lambda: refused(stocked), "a refusal")
     driver.heal()
-    eventually(lambda: leftover_sync.run(stocked.compute.background_context()) and owed(stocked) == [])
+    expect_nothing_owed(stocked)
     assert driver.inspect() == {}
 
 
@@ -147,6 +174,13 @@ def test_a_host_that_is_forgotten_owes_nothing(stocked):
 
 def owed(cloud):
     return cloud.compute.db.read(leftovers.of_host, "host-1", 10)
+
+
+def expect_nothing_owed(cloud):
+    """A command may be on its way for a while; then all is over."""
+    cloud.clock.turn(seconds=DEFAULT_DEADLINE_SECONDS)
+    report(cloud)
+    eventually(lambda: leftover_sync.run(cloud.compute.background_context()) and owed(cloud) == [])
 
 
 def refused(cloud):

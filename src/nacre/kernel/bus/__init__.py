@@ -21,12 +21,21 @@ handlers must stand hearing the same thing twice.
 by reference that would not survive a network.  `amqp.AmqpBus` connects processes and machines over RabbitMQ.
 """
 
-from nacre.kernel.bus.interface import Bus, Handlers, Subscription
+from nacre.kernel.bus.interface import DEFAULT_DEADLINE_SECONDS, Bus, Handlers, Subscription
 from nacre.kernel.bus.memory import MemoryBus
 from nacre.kernel.bus.method import Method
 from nacre.kernel.bus.options import BusOptions
 
-__all__ = ["Bus", "BusOptions", "Handlers", "MemoryBus", "Method", "Subscription", "open_bus"]
+__all__ = [
+    "DEFAULT_DEADLINE_SECONDS",
+    "Bus",
+    "BusOptions",
+    "Handlers",
+    "MemoryBus",
+    "Method",
+    "Subscription",
+    "open_bus",
+]
 
 
 def open_bus(options: BusOptions, *, name: str) -> Bus:

@@ -89,10 +89,13 @@ def remove(ctx: Context, host: str, server_id: str, command_id: str) -> Wait | N
     """Have a host remove whatever it has of a server; return the wait, or None when that is over.
 
     A host that is down is not waited for: it is written down what it owes, for when it is back
-    (tasks/leftover_sync).  Raises HostRefused when the host could not remove it.
+    (tasks/leftover_sync).  So it is for one that had nothing to remove: what it was told before, by whoever hung
+    or was cut off meanwhile, may still be on its way.  Raises HostRefused when the host could not remove it.
     """
     try:
-        return remove_now(ctx, host, server_id, command_id)
+        wait = remove_now(ctx, host, server_id, command_id)
+        if wait is not None or ctx.db.read(host_messages.was_accepted, server_id, command_id, host):
+            return wait
     except errors.Unavailable:
         if is_up(ctx, host):
             raise

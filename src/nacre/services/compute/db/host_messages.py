@@ -57,6 +57,12 @@ def record(tx: Transaction, message: HostMessage) -> None:
         tx.update(host_messages, which, changes)
 
 
+def was_accepted(tx: Transaction, server_id: str, command_id: str, host: str) -> bool:
+    """Tell whether a host is known to have heard a command."""
+    told = tx.find(_OF_COMMAND, HostMessage, {"server_id": server_id, "command_id": command_id, "host": host})
+    return told is not None and told.answered_at is not None
+
+
 def of_server(tx: Transaction, server_id: str) -> list[HostMessage]:
     """Return what hosts were told about a server, the first one first."""
     return tx.all(
