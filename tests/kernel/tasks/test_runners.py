@@ -272,7 +272,29 @@ def test_a_job_that_could_not_be_noted_goes_on_as_soon_as_the_database_is_back(t
     eventually(lambda: runner._unnoted)
     monkeypatch.setattr(Database, "_begin", connect)
     eventually(lambda: town.job(job_id).state is JobState.DONE)
-    assert attempts == [1, 1], "it did not count as a crash"
+    assert attempts == [1, 2]
+
+
+def test_a_step_that_could_not_be_noted_is_undone_when_the_job_is_called_off(town, monkeypatch):
+    """What it did before the database went away is there, although nothing says so."""
+    flow, done, connect = Workflow("flow", input=Plan), [], Database._begin
+
+    def away(self, writes, still):
+        raise tasks.runner.Unavailable("away")
+
+    @flow.step(undo=lambda ctx, run: done.append("undone"))
+    def step(ctx, run):
+        done.append("done")
+        monkeypatch.setattr(Database, "_begin", away)
+
+    runner = town.runner([flow], crew=Crew(lease_seconds=3600), look_every_seconds=3600)
+    runner.start()
+    job_id = town.build("h", flow)
+    eventually(lambda: runner._unnoted)
+    monkeypatch.setattr(Database, "_begin", connect)
+    town.db.run(tasks.cancel, ("house", "h"))
+    eventually(lambda: town.job(job_id).state is JobState.CANCELLED)
+    assert done == ["done", "undone"]
 
 
 class TestReconcilers:

@@ -136,7 +136,10 @@ def renew(db: Database, owner: str, held: Collection[int], lease_seconds: float)
 
 
 def give_back(tx: Transaction, job: ClaimedJob) -> None:
-    """Make a job due now that was held and could not be noted, unless it was, or another has it by now."""
+    """Make a job due now that was held and could not be noted, unless it was, or another has it by now.
+
+    Its step counts as tried: whoever turns back must know that it may have done something.
+    """
     values = {"state": JobState.RETRYING, "owner": None, "due_at": tx.now()}
     tx.execute(_GIVE_BACK, {**values, "job_id": job.id, "job_turn": job.turn})
 
@@ -210,7 +213,7 @@ _TAKE = jobs.update().where(
 _TAKE_OVER = _TAKE.values(attempts=jobs.c.attempts + 1, crashes=jobs.c.crashes + 1)
 _SAVE = jobs.update().where(jobs.c.id == bindparam("job_id"), jobs.c.turn == bindparam("job_turn"))
 _SAVE_UNLESS_CANCELLED = _SAVE.where(jobs.c.cancelled != true())
-_GIVE_BACK = _SAVE.where(_LEASED)
+_GIVE_BACK = _SAVE.where(_LEASED).values(attempts=jobs.c.attempts + 1)
 _PARK = _SAVE.values(
     due_at=case(
         (or_(jobs.c.woken == true(), and_(jobs.c.cancelled == true(), jobs.c.ending.is_(None))), _NOW),
