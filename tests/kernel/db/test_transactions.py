@@ -21,6 +21,7 @@ from nacre.kernel.db import (
     StillReferenced,
     Transaction,
     column,
+    database,
     new_metadata,
     page,
     paging,
@@ -116,6 +117,18 @@ def test_a_reader_sees_one_state_while_others_write(db):
     assert len(titles(db)) == 1
 
 
+def test_contention_is_borne_for_a_while_however_often_it_comes(db, monkeypatch):
+    monkeypatch.setattr(database, "LONGEST_PAUSE_SECONDS", 0.01)
+    deadlocks = [OperationalError("DELETE", {}, Exception(1213, "Deadlock found")) for _ in range(30)]
+
+    def act(tx: Transaction) -> str:
+        if deadlocks:
+            raise deadlocks.pop()
+        return "done"
+
+    assert db.run(act) == "done"
+
+
 def test_a_file_that_another_process_keeps_busy_is_waited_for_and_given_up_as_an_outage(db, monkeypatch):
     db.close()
     db = Database(db.url)
@@ -131,6 +144,7 @@ def test_a_file_that_another_process_keeps_busy_is_waited_for_and_given_up_as_an
             return begin(self, writes, still)
 
         monkeypatch.setattr(Database, "_begin", begin_impatiently)
+        monkeypatch.setattr(database, "PATIENCE_SECONDS", 1.0)
         with pytest.raises(Unavailable, match="busy"):
             db.run(add, "a")
         assert len(tries) > 5

@@ -36,8 +36,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: How often, and for how long, a transaction is tried before the contention counts as an outage.
-TRIES = 12
+#: For how long a transaction is tried before the contention counts as an outage.
 PATIENCE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 0.5
 
@@ -119,7 +118,7 @@ class Database:
                     tx = self._begin(writes, still)
                     result = self._call(tx, f, args, kwargs)
             except (DBAPIError, sqlite3.Error) as error:
-                last = tried == TRIES or time.monotonic() - began > PATIENCE_SECONDS
+                last = time.monotonic() - began > PATIENCE_SECONDS
                 self._judge(error, last=last, committing=tx is not None and tx.committing)
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.004 * 2**tried)))
             else:
