@@ -121,13 +121,18 @@ def change_legs(person: Person) -> None:
     legs: list[Thing] = router.facts.setdefault("legs", [])
     if legs:
         old = legs[0]
+        in_doubt = old.facts.pop(
+            "parting", False
+        )  # an earlier request may have been done, and its answer lost
         answer = person.ask(
             "PUT", "network", f"{router.path}/remove_router_interface", {"subnet_id": old.facts["subnet"].id},
-            expect=(200,), about=(router, old),
+            expect=(200, 404) if in_doubt else (200,), about=(router, old),
         )  # fmt: skip
-        if answer.done:
+        if answer.done or (in_doubt and answer.status == 404):
             legs.remove(old)
             old.facts.pop("joined", None)
+        else:
+            old.facts["parting"] = in_doubt or not answer.known
     elif network is not None and not network.facts.get("joined"):
         add_leg(person, router, network)
 
