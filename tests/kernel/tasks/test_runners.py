@@ -25,6 +25,11 @@ def eventually(holds, what="it") -> None:
         time.sleep(0.005)
 
 
+def away(self, writes, still):
+    """Stand in for `Database._begin` while there is no database."""
+    raise Unavailable("away")
+
+
 def test_two_processes_share_the_work(make_town):
     """Forty jobs of ten resources, two processes with threads: nothing twice, nothing side by side."""
     inside: Counter[str] = Counter()
@@ -242,9 +247,6 @@ def test_a_database_that_was_away_is_looked_at_again(town, monkeypatch):
     runner.start()
     connect = Database._begin
 
-    def away(self, writes, still):
-        raise tasks.runner.Unavailable("away")
-
     monkeypatch.setattr(Database, "_begin", away)
     runner.wake()
     time.sleep(0.2)
@@ -256,9 +258,6 @@ def test_a_database_that_was_away_is_looked_at_again(town, monkeypatch):
 def test_a_job_that_could_not_be_noted_goes_on_as_soon_as_the_database_is_back(town, monkeypatch):
     flow = Workflow("flow", input=Plan)
     attempts, connect = [], Database._begin
-
-    def away(self, writes, still):
-        raise tasks.runner.Unavailable("away")
 
     @flow.step()
     def step(ctx, run):
@@ -278,9 +277,6 @@ def test_a_job_that_could_not_be_noted_goes_on_as_soon_as_the_database_is_back(t
 def test_a_step_that_could_not_be_noted_is_undone_when_the_job_is_called_off(town, monkeypatch):
     """What it did before the database went away is there, although nothing says so."""
     flow, done, connect = Workflow("flow", input=Plan), [], Database._begin
-
-    def away(self, writes, still):
-        raise tasks.runner.Unavailable("away")
 
     @flow.step(undo=lambda ctx, run: done.append("undone"))
     def step(ctx, run):

@@ -132,11 +132,8 @@ class Database:
             connection = self.engine.connect()
             if still and not self._is_sqlite:  # where every transaction is so
                 connection.execution_options(isolation_level="REPEATABLE READ")
-        except (
-            DBAPIError,
-            PoolTimeout,
-            self._driver_error,
-        ) as error:  # SQLAlchemy lets some of the driver's pass
+        except (DBAPIError, PoolTimeout, self._driver_error) as error:
+            # SQLAlchemy lets the driver's own errors pass where it sets the isolation level.
             if connection is not None:
                 connection.invalidate()
                 connection.close()
