@@ -17,6 +17,7 @@ held back.  So many servers wait at places of their own for the one death of the
 itself, afterwards, as if the process had died just there.  Or another process dies, and this one `release`s them.
 """
 
+import contextlib
 import contextvars
 import functools
 import re
@@ -59,6 +60,7 @@ class Fates:
         self._names, self._images = {}, {}
         self._held_back, self._over = [], threading.Event()
         self._lock = threading.Lock()
+        self._notes, self._noted = 0, threading.Condition()
         self._on_last_strike = on_last_strike
         self._database = None
 
@@ -82,8 +84,22 @@ class Fates:
 
     @property
     def struck(self):
-        """The subjects that have met their fate."""
+        """The subjects that have met their fate, also those by a note that is being written."""
+        with self._noted:
+            self._noted.wait_for(lambda: not self._notes)
         return set(self._struck)
+
+    @contextlib.contextmanager
+    def _writing_note(self):
+        """Whoever sees a job's end in the database is to see here what happened with it."""
+        with self._noted:
+            self._notes += 1
+        try:
+            yield
+        finally:
+            with self._noted:
+                self._notes -= 1
+                self._noted.notify_all()
 
     def happened(self, subject, event):
         """Note an event; if it is the subject's fate, its story ends here."""
@@ -205,21 +221,11 @@ class Fates:
             return run(function, job, *args, **more)
         subject = self._subject(job.resource.partition("/")[2])
         self.stand_still(subject)
-        after = run(function, job, *args, **more)
-        values = args[-1]
-        if function is leases.park:
-            what = "parked" if values["state"] is JobState.WAITING else "put off"
-            self._passed(subject, f"{job.kind}.{values.get('step', job.step)} {what}")
-        elif "ended_at" in values and "history" not in values:
-            self._passed(subject, f"{job.kind} ended")
-        else:
-            before = {(each.step, each.undone_at) for each in job.history}
-            new = [each for each in after.history if (each.step, each.undone_at) not in before]
-            for record in new:
-                what = "undone" if record.undone_at else "noted" if record.ended_at else "given up"
-                self._passed(subject, f"{job.kind}.{record.step} {what}")
-            if not new:
-                self._passed(subject, f"{job.kind} turned back")
+        with self._writing_note():
+            after = run(function, job, *args, **more)
+            for event in _noted(function, job, after, args[-1]):
+                self.happened(subject, event)
+        self.stand_still(subject)
         return after
 
     def _call(self, call, topic, method, message, *args, **more):
@@ -258,3 +264,18 @@ class Fates:
         scene.seen[what] += 1
         number = scene.seen[what]
         self._passed(scene.subject, f"{scene.place}: {what}{f' ({number})' if number > 1 else ''}")
+
+
+def _noted(function, job, after, values):
+    """Return what a note says of a job; `after` is the job as it is then, unless it was let go of."""
+    if function is leases.park:
+        what = "parked" if values["state"] is JobState.WAITING else "put off"
+        return [f"{job.kind}.{values.get('step', job.step)} {what}"]
+    if "ended_at" in values and "history" not in values:
+        return [f"{job.kind} ended"]
+    before = {(each.step, each.undone_at) for each in job.history}
+    new = [each for each in after.history if (each.step, each.undone_at) not in before]
+    outcome = {
+        each.step: "undone" if each.undone_at else "noted" if each.ended_at else "given up" for each in new
+    }
+    return [f"{job.kind}.{step} {what}" for step, what in outcome.items()] or [f"{job.kind} turned back"]

@@ -88,18 +88,19 @@ def _die(cloud, stages):
     with ThreadPoolExecutor(len(stages)) as pool:
         acts = {stage: pool.submit(stage.act) for stage in stages}
         while (told := cloud.tell()) is not None:
-            _, struck = told
-            left = [stage for stage in stages if not stage.named(struck)]
+            left = [stage for stage in stages if not stage.named(told[1])]
             if all(acts[stage].done() for stage in left):
                 at_work = subjects_of(cloud.jobs())
                 if not any(stage.named(at_work) for stage in left):
-                    cloud.kill()
-                    return struck
+                    break
             if time.monotonic() > deadline:
                 cloud.keep_stacks()
                 cloud.kill()
                 raise AssertionError(f"no end came to {[str(stages[stage]) for stage in left]}")
             time.sleep(0.05)
+        if told is not None and (told := cloud.tell()) is not None:  # of some, the last was noted meanwhile
+            cloud.kill()
+            return told[1]
     return {stage.subject for stage in stages}
 
 

@@ -124,7 +124,7 @@ def _until_all_stand_still(cloud, stages, acts):
         if all(acts[stage].done() for stage in left):
             at_work = subjects_of(cloud.jobs())
             if not any(stage.named(at_work) for stage in left):
-                return struck
+                return cloud.tell()[1]
         if time.monotonic() > deadline:
             cloud.keep_stacks()
             at_work = [
