@@ -20,7 +20,7 @@ from nacre.kernel.process import Process, ServiceUser
 from nacre.kernel.service import Manifest
 from nacre.kernel.testing.cloud import TestCloud, User
 
-pytest_plugins = ["nacre.kernel.testing.brokers", "nacre.kernel.testing.databases"]
+pytest_plugins = ["nacre.kernel.testing.brokers", "nacre.kernel.testing.databases", "scans"]
 
 HERE = Path(__file__).parent
 LONGEST = ("simulated", "victims", "system", "cluster")

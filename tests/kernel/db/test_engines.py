@@ -144,6 +144,18 @@ def test_one_of_several_that_are_named_when_the_statement_runs(db):
     assert found(outer, ids=["0001", "0002"]) == ["0002"]
 
 
+def test_one_of_several_is_found_by_an_index(db):
+    for n, some in enumerate((among(things.c.id), among(things.c.id) & (things.c.size > 1))):
+        for statement in (
+            select(things.c.size).where(some),
+            things.update().where(some),
+            things.delete().where(some),
+        ):
+            text = str(statement.compile(dialect=db.engine.dialect)).partition("WHERE")[2]
+            assert "=" not in text, "compared with 1, as a value"
+            assert text.count(">") == n
+
+
 def test_a_moment_without_zone_and_a_stranger_in_an_enum_are_refused(db):
     with pytest.raises(Exception, match="without a time zone"):
         db.run(insert, Thing(id="a", at=datetime(2026, 1, 1)))

@@ -50,6 +50,10 @@ class Among(ColumnElement[bool]):
     def _from_objects(self) -> Any:
         return self.spread._from_objects
 
+    def self_group(self, against: Any = None) -> Any:
+        """Stand in WHERE as it is: made comparable ("… = 1", without BOOLEAN), it would find no index."""
+        return self
+
 
 @compiles(Among)
 def _spread(element: Among, compiler: SQLCompiler, **options: Any) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, case, exists, or_, select, true
+from sqlalchemy import and_, bindparam, case, exists, false, or_, select, true
 
 from nacre.kernel.db import Database, Duplicate, Transaction, UtcDateTime
 from nacre.kernel.tasks.jobs import ACTIVE
@@ -161,7 +161,7 @@ def prune(db: Database) -> int:
     """Forget the jobs that ended long enough ago; return how many."""
 
     def prune_some(tx: Transaction) -> int:
-        old = and_(jobs.c.active != true(), jobs.c.due_at <= tx.now())
+        old = and_(jobs.c.active == false(), jobs.c.due_at <= tx.now())
         ids = tx.scalars(select(jobs.c.id).where(old).limit(PRUNE_AT_ONCE))
         return tx.delete(jobs, jobs.c.id.in_(ids)) if ids else 0
 

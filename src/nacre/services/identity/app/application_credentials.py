@@ -160,11 +160,11 @@ def _access_rule(tx: Transaction, user_id: str, given: Mapping[str, str]) -> Acc
 def delete(ctx: Context, credential: ApplicationCredential) -> None:
     """Remove an application credential, its tokens, and the EC2 credentials that it made."""
     refuse_restricted(ctx)
-    change(ctx, _remove, credential.id)
+    change(ctx, _remove, credential.user_id, credential.id)
 
 
-def _remove(tx: Transaction, id: str) -> None:
-    credentials.delete_of_application_credential(tx, id)
+def _remove(tx: Transaction, user_id: str, id: str) -> None:
+    credentials.delete_of_application_credential(tx, user_id, id)
     rows.delete_one(tx, id)
 
 

@@ -83,6 +83,8 @@ def delete_of_project(tx: Transaction, project_id: str) -> None:
     tx.delete(credentials, credentials.c.project_id == project_id)
 
 
-def delete_of_application_credential(tx: Transaction, id: str) -> None:
-    """Remove what was made with an application credential."""
-    tx.delete(credentials, credentials.c.application_credential_id == id)
+def delete_of_application_credential(tx: Transaction, user_id: str, id: str) -> None:
+    """Remove what a user made with an application credential."""
+    tx.delete(
+        credentials, (credentials.c.user_id == user_id) & (credentials.c.application_credential_id == id)
+    )

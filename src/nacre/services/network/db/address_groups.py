@@ -97,5 +97,5 @@ def is_used(tx: Transaction, group_id: str) -> bool:
 
 def delete(tx: Transaction, group_id: str) -> None:
     """Remove an address group."""
-    rbac.forget(tx, group_id)
+    rbac.forget(tx, OBJECT, group_id)
     tx.delete(address_groups, group_id)

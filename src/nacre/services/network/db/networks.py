@@ -184,7 +184,7 @@ def lock(tx: Transaction, network_id: str, expected: int | None = None) -> bool:
 def delete(tx: Transaction, network_id: str) -> None:
     """Remove a network with its segment, permissions and tags; subnets and ports are gone already."""
     segments.release(tx, network_id)
-    rbac.forget(tx, network_id)
+    rbac.forget(tx, OBJECT, network_id)
     standard.set_tags(tx, network_id, ())
     tx.delete(networks, network_id)
 

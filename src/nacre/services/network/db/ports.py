@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from nacre.kernel.db import Page, Transaction, among
 from nacre.services.network.db import bindings, standard
@@ -137,15 +137,15 @@ def _address_condition(values: list[str]) -> ColumnElement[bool]:
     for value in values:
         key, _, operand = value.partition("=")
         wanted.setdefault(key, []).append(operand)
-    mine = exists().where(fixed_ips.c.port_id == ports.c.id)
+    theirs = select(fixed_ips.c.port_id)
     if "subnet_id" in wanted:
-        mine = mine.where(fixed_ips.c.subnet_id.in_(wanted["subnet_id"]))
+        theirs = theirs.where(fixed_ips.c.subnet_id.in_(wanted["subnet_id"]))
     alternatives: list[ColumnElement[bool]] = []
     if "ip_address" in wanted:
         alternatives.append(fixed_ips.c.address.in_(wanted["ip_address"]))
     for text in wanted.get("ip_address_substr", ()):
         alternatives.append(fixed_ips.c.address.contains(text, autoescape=True))
-    return mine.where(or_(*alternatives)) if alternatives else mine
+    return ports.c.id.in_(theirs.where(or_(*alternatives)) if alternatives else theirs)
 
 
 _ADDRESSES = (

@@ -55,7 +55,7 @@ def fade(tx: Transaction, kind: str, id: str, host: str, still: Callable[[], boo
 
 def forget(tx: Transaction, id: str) -> None:
     """Drop what is known of a network or group that goes."""
-    tx.delete(presences, {"id": id})
+    tx.delete(presences, presences.c.kind.in_([*ON_NETWORK, GROUP]) & (presences.c.id == id))
 
 
 def of_host(tx: Transaction, host: str) -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, bindparam, exists, select
+from sqlalchemy import ColumnElement, Table, bindparam, select
 
 from nacre.kernel.db import Page, Transaction, among
 from nacre.kernel.ids import new_id
@@ -36,11 +36,12 @@ class RbacPolicy(msgspec.Struct, frozen=True):
 def granted(table: Table, object_type: str, project_id: str | None, *actions: str) -> ColumnElement[bool]:
     """Return the condition that a row of `table` may be used by a project in one of these ways."""
     targets = [EVERYBODY] if project_id is None else [EVERYBODY, project_id]
-    return exists().where(
-        rbac_policies.c.object_type == object_type,
-        rbac_policies.c.object_id == table.c.id,
-        rbac_policies.c.target_project.in_(targets),
-        rbac_policies.c.action.in_(actions),
+    return table.c.id.in_(
+        select(rbac_policies.c.object_id).where(
+            rbac_policies.c.object_type == object_type,
+            rbac_policies.c.target_project.in_(targets),
+            rbac_policies.c.action.in_(actions),
+        )
     )
 
 
@@ -91,9 +92,9 @@ def revoke(tx: Transaction, object_type: str, object_id: str, action: str, targe
     )
 
 
-def forget(tx: Transaction, object_id: str) -> None:
+def forget(tx: Transaction, object_type: str, object_id: str) -> None:
     """Drop all permissions of a thing that goes."""
-    tx.delete(rbac_policies, {"object_id": object_id})
+    tx.delete(rbac_policies, {"object_type": object_type, "object_id": object_id})
 
 
 def get(tx: Transaction, policy_id: str, project_id: str | None) -> RbacPolicy:

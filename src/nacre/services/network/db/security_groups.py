@@ -160,7 +160,7 @@ def delete(tx: Transaction, group_id: str) -> None:
     tx.delete(security_group_rules, security_group_rules.c.security_group_id == group_id)
     tx.delete(security_group_rules, security_group_rules.c.remote_group_id == group_id)
     tx.delete(default_security_groups, default_security_groups.c.group_id == group_id)
-    rbac.forget(tx, group_id)
+    rbac.forget(tx, OBJECT, group_id)
     standard.set_tags(tx, group_id, ())
     tx.delete(security_groups, group_id)
 

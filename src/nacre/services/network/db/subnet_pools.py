@@ -105,7 +105,7 @@ def lock(tx: Transaction, pool_id: str, expected: int | None = None) -> bool:
 
 def delete(tx: Transaction, pool_id: str) -> None:
     """Remove a subnet pool."""
-    rbac.forget(tx, pool_id)
+    rbac.forget(tx, POOL, pool_id)
     standard.set_tags(tx, pool_id, ())
     tx.delete(subnet_pools, pool_id)
 
@@ -156,5 +156,5 @@ def lock_scope(tx: Transaction, scope_id: str) -> bool:
 
 def delete_scope(tx: Transaction, scope_id: str) -> None:
     """Remove an address scope."""
-    rbac.forget(tx, scope_id)
+    rbac.forget(tx, SCOPE, scope_id)
     tx.delete(address_scopes, scope_id)

@@ -184,6 +184,7 @@ default_security_groups = Table(
     metadata,
     column("project_id", Project, key=True),
     column("group_id", Id),
+    Index("default_security_groups_by_group", "group_id"),
 )
 
 security_group_rules = Table(
