@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 #: Tables of one row, and what the kernel's tests play with.
-SMALL = re.compile(r"\w*revision(_contracted)?|things")
+SMALL = re.compile(r"\w*revision(_contracted)?|things|boxes")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -423,6 +423,8 @@ console_tokens = Table(
     column("kind", sized(16)),
     column("expires_at", UtcDateTime),
     column("created_at", UtcDateTime),
+    Index("console_tokens_by_server", "server_id"),
+    Index("console_tokens_by_end", "expires_at"),
 )
 
 leftovers = Table(
