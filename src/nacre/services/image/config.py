@@ -27,7 +27,8 @@ class ImageOptions(Options, frozen=True, kw_only=True):
     default_page: int = 25
     """The length of a page where nobody asks for one."""
     upload_lease_seconds: float = 60.0
-    """How long an upload may show no sign of life before its image is queued again."""
+    """How long an upload may show no sign of life before it is doubted; a third as long again, and its image is
+    queued again."""
     ticket_seconds: float = 3600.0
     """How long a host may wait before it begins to fetch or send the bytes that its ticket is for."""
     task_days: float = 2.0

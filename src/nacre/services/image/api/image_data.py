@@ -19,7 +19,6 @@ from nacre.services.image.db.images import Image
 from nacre.services.image.errors import RangeNotSatisfiable
 
 BLOCK_BYTES = 1 << 20
-BEAT_SECONDS = 10.0
 OCTETS = "application/octet-stream"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -36,6 +35,9 @@ class Taker(Protocol):
     """Whatever takes in bytes: all of it blocks, so all of it is called on threads."""
 
     def write(self, block: bytes | bytearray) -> None: ...
+
+    @property
+    def beat_seconds(self) -> float: ...
 
     def beat(self) -> None: ...
 
@@ -95,7 +97,7 @@ async def ignore(req: Request) -> None:
 async def _beat(taker: Taker) -> None:
     """Show signs of life, also while the client is slow or a disk takes long."""
     while True:
-        await asyncio.sleep(BEAT_SECONDS)
+        await asyncio.sleep(taker.beat_seconds)
         try:
             await on_thread(taker.beat)
         except NacreError as error:

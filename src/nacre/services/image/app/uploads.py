@@ -24,6 +24,9 @@ from nacre.services.image.errors import ImageTooLarge, StorageExhausted, UploadL
 
 #: The reconciler that looks after uploads under way.
 SYNC = "upload_sync"
+#: How often an upload shows that it lives before its lease ends, and how many of these signs its end is put off for.
+BEATS_A_LEASE = 6
+BEATS_OF_GRACE = 2
 
 SYSTEM = Viewer(None, sees_all=True)
 
@@ -34,6 +37,11 @@ class Upload:
     def __init__(self, ctx: Context, image: Image, intake: Intake) -> None:
         self._ctx, self._image, self._intake = ctx, image, intake
         self._lost = False
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often `beat` is to be called."""
+        return beat_seconds(self._ctx)
 
     def write(self, block: bytes | bytearray) -> None:
         """Take the next bytes; raises when the image cannot be what it is said to be."""
@@ -73,6 +81,16 @@ class Upload:
         self._intake.discard()
         if not self._ctx.db.run(_abandon, self._image, self._intake.name):
             self._intake.remove()
+
+
+def beat_seconds(ctx: Context) -> float:
+    """Return how often an upload shows that it lives."""
+    return float(ctx.config.upload_lease_seconds) / BEATS_A_LEASE
+
+
+def grace_seconds(ctx: Context) -> float:
+    """Return for how long an upload is doubted before it is given up: it has another chance to be heard."""
+    return beat_seconds(ctx) * BEATS_OF_GRACE
 
 
 def _abandon(tx: Transaction, image: Image, name: str) -> bool:

@@ -2,8 +2,9 @@
 
 `images.location` names the bytes in the store, and is set in the same transaction that makes the image
 active; `staged` names bytes that wait for their import.  `upload` names the object that is being written,
-and so which of several tries is the one that counts; `upload_seen_at` is its last sign of life.  Whatever
-the store holds that no row names is nobody's and is swept.
+and so which of several tries is the one that counts; `upload_seen_at` is its last sign of life, and
+`upload_doubted_at` when that was found to be long ago.  Whatever the store holds that no row names is nobody's and
+is swept.
 The row of a deleted image stays for a while, so that its id is not used again.
 """
 
@@ -102,6 +103,7 @@ images = Table(
     column("staged", sized(191), null=True),
     column("upload", sized(191), null=True),
     column("upload_seen_at", UtcDateTime, null=True),
+    column("upload_doubted_at", UtcDateTime, null=True),
     column("created_at", UtcDateTime),
     column("updated_at", UtcDateTime),
     column("deleted_at", UtcDateTime, null=True),
