@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 import pytest
-from sqlalchemy import Index, Table, UniqueConstraint, bindparam, select
+from sqlalchemy import Index, Table, UniqueConstraint, bindparam, select, text
 
 from nacre.kernel.db import (
     Big,
@@ -32,6 +32,7 @@ from nacre.kernel.db import (
     page,
     prepare,
 )
+from nacre.kernel.errors import Unavailable
 
 
 class Colour(StrEnum):
@@ -301,6 +302,33 @@ def test_a_still_transaction_sees_one_moment(db):
     db.run(lambda tx: tx.delete(counted, counted.c.name == "late"))
     after = ["late"] if db.kind != "sqlite" else []  # where all transactions are still
     assert db.read(look_twice) == ([], after)
+
+
+def test_a_still_transaction_whose_connection_ends(db):
+    """It is run again, or nobody knows whether it was committed; no error of the driver's comes through."""
+    if db.kind == "sqlite":
+        return  # where there is no connection that may end
+    kills = {
+        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+        "mariadb": ("SELECT CONNECTION_ID()", "KILL {}"),
+    }
+    who, kill = kills[db.kind]
+    left = 2
+
+    def end_twice(tx: Transaction, *, ask: bool) -> int | None:
+        nonlocal left
+        present = tx.scalar(text(who))
+        if left:
+            left -= 1
+            in_another_thread(lambda: db.run(lambda other: other.execute(text(kill.format(present)))))
+        return tx.scalar(text(who)) if ask else None
+
+    assert db.read_still(end_twice, ask=True)
+    assert (left, db.outages) == (0, 2)
+    left = 1
+    with pytest.raises(Unavailable, match="may have been done"):
+        db.run_still(end_twice, ask=False)
+    assert db.read_still(end_twice, ask=True)
 
 
 def test_a_deadlock_is_run_again(db):

@@ -62,7 +62,6 @@ class Database:
         #: "sqlite", "postgresql" or "mariadb", which stands for MySQL too.
         self.kind = "mariadb" if name == "mysql" else name
         self._is_sqlite = self.kind == "sqlite"
-        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         #: How many transactions found the database away; who sees that it grew may have missed something.
         self.outages = 0
         self._writing: AbstractContextManager[object] = _NOTHING
@@ -131,11 +130,9 @@ class Database:
         try:
             connection = self.engine.connect()
             if still and not self._is_sqlite:  # where every transaction is so
-                connection.execution_options(isolation_level="REPEATABLE READ")
-        except (DBAPIError, PoolTimeout, self._driver_error) as error:
-            # SQLAlchemy lets the driver's own errors pass where it sets the isolation level.
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        except (DBAPIError, PoolTimeout) as error:
             if connection is not None:
-                connection.invalidate()
                 connection.close()
             if self._is_sqlite and diagnose(error) is Trouble.CONTENTION:
                 raise  # turning a new file to its write-ahead log takes turns, and does not wait for them
