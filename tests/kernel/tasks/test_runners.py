@@ -12,7 +12,7 @@ from nacre.kernel.db import Database
 from nacre.kernel.errors import Unavailable
 from nacre.kernel.tasks import Crew, JobState, Pace, Reconciler, Report, Wait, Workflow
 
-from .town import BUILD, Plan, Town
+from .town import BUILD, Plan, Town, add_part
 
 PATIENT = 20.0
 
@@ -291,6 +291,42 @@ def test_a_step_that_could_not_be_noted_is_undone_when_the_job_is_called_off(tow
     town.db.run(tasks.cancel, ("house", "h"))
     eventually(lambda: town.job(job_id).state is JobState.CANCELLED)
     assert done == ["done", "undone"]
+
+
+def test_who_wakes_up_late_writes_nothing_and_puts_right_what_it_did_elsewhere(make_town):
+    """A worker hung in a step; meanwhile another took the job over and undid it."""
+    flow, elsewhere, looks = Workflow("flow", input=Plan), set(), []
+    asleep, awake = threading.Event(), threading.Event()
+
+    @flow.step(undo=lambda ctx, run: elsewhere.clear())
+    def step(ctx, run):
+        asleep.set()
+        assert awake.wait(PATIENT)
+        elsewhere.add(run.input.house_id)
+        add_part(ctx, run.input.house_id, "late")
+        elsewhere.add("what comes after")
+
+    @flow.on_loss
+    def look(ctx, run):
+        looks.append(run.job.id)
+        if len(looks) == 1:
+            raise Unavailable("elsewhere is away")
+        assert town.job(run.job.id).state is JobState.CANCELLED
+        elsewhere.remove(run.input.house_id)
+
+    town, other = make_town(), make_town()
+    town.runner([flow], crew=Crew(lease_seconds=3600), look_every_seconds=0.05).start()
+    job_id = town.build("h", flow)
+    assert asleep.wait(PATIENT)
+    town.db.run(tasks.cancel, ("house", "h"))
+    other.clock.turn(seconds=3601)
+    other.runner([flow]).run_due()
+    assert town.job(job_id).state is JobState.CANCELLED
+    assert looks == []
+    awake.set()
+    eventually(lambda: len(looks) == 2)
+    eventually(lambda: not elsewhere)
+    assert town.parts("h") == set()
 
 
 class TestReconcilers:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nacre.kernel.clock import Clock
 from nacre.kernel.db.engines import open_engine, sqlite_path
-from nacre.kernel.db.transaction import Transaction, witness
+from nacre.kernel.db.transaction import Transaction, fence, witness
 from nacre.kernel.db.troubles import Duplicate, StillReferenced, Trouble, diagnose
 from nacre.kernel.errors import Unavailable
 
@@ -149,13 +149,15 @@ class Database:
     def _call(self, tx: Transaction, f: Callable[..., R], args: Any, kwargs: Any) -> R:
         """Call `f` and commit; give the connection back in any case, rolled back if not committed."""
         _open.tx = tx
-        testify = witness.get() if tx.writes else None
+        testify, hold = (witness.get(), fence.get()) if tx.writes else (None, None)
         if testify is not None:
             tx.inserted = []
         try:
             result = f(tx, *args, **kwargs)
             if testify is not None:
                 testify(tx)
+            if hold is not None:
+                hold(tx)
             tx.committing = True
             tx.connection.commit()
             return result

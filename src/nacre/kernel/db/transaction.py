@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Called in every transaction that writes, when its function has returned and before it is committed.
 witness: "ContextVar[Callable[[Transaction], None] | None]" = ContextVar("witness", default=None)
+#: Called after that; raises where whoever writes has lost the right to.
+fence: "ContextVar[Callable[[Transaction], None] | None]" = ContextVar("fence", default=None)
 #: Which rows: the primary key (a tuple when it has several columns), what columns must equal, or a condition.
 #: The statement of a condition is built at every call; those of the others only once.
 Which = str | int | tuple[Any, ...] | Mapping[str, str | int] | ColumnElement[bool]

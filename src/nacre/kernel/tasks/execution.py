@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from nacre.kernel.db import Database
+from nacre.kernel.db import Database, Transaction
+from nacre.kernel.db.transaction import fence
 from nacre.kernel.errors import NacreError, Unavailable
 from nacre.kernel.tasks import leases
 from nacre.kernel.tasks.tables import ClaimedJob, Failure, JobState, StepRecord
@@ -103,7 +104,16 @@ class Execution:
     def _ask(self, function: Callable[..., Any], *more: Any) -> Any:
         """Call one of the workflow's functions."""
         self._run.job, self._run.now = self.job, self.db.clock.now()
-        return self._call(function, self._ctx, self._run, *more)
+        held = fence.set(self._hold)
+        try:
+            return self._call(function, self._ctx, self._run, *more)
+        finally:
+            fence.reset(held)
+
+    def _hold(self, tx: Transaction) -> None:
+        """Let nothing be written for the job by a worker that has it no more."""
+        if tx.db is self.db:
+            leases.hold(tx, self.job)
 
     # Forward
 

@@ -4,7 +4,7 @@ A claim reads a few due rows and takes one by compare-and-swap: the update names
 read, so of two workers only one succeeds.  (SELECT … SKIP LOCKED over "ready or expired" gave
 deadlock storms on MariaDB; this gives none.)  Each claim counts up the row's `turn`, and every later
 write of the holder names it.  So a worker that slept through the end of its lease finds its writes
-refused, whoever has the job by then.
+refused, whoever has the job by then: its notes, and whatever its step writes into the same database.
 """
 
 import random
@@ -135,13 +135,20 @@ def renew(db: Database, owner: str, held: Collection[int], lease_seconds: float)
     return db.run(renew)
 
 
-def give_back(tx: Transaction, job: ClaimedJob) -> None:
-    """Make a job due now that was held and could not be noted, unless it was, or another has it by now.
+def hold(tx: Transaction, job: ClaimedJob) -> None:
+    """Raise LeaseLost when another worker has the job by now."""
+    if tx.scalar(_TURN, {"job_id": job.id}) != job.turn:
+        raise LeaseLost
 
-    Its step counts as tried: whoever turns back must know that it may have done something.
+
+def give_back(tx: Transaction, job: ClaimedJob) -> bool:
+    """Make a job due now that was held and could not be noted; tell whether it was still held.
+
+    If not, it was noted, or another has it by now.  Its step counts as tried: whoever turns back must know that it
+    may have done something.
     """
     values = {"state": JobState.RETRYING, "owner": None, "due_at": tx.now()}
-    tx.execute(_GIVE_BACK, {**values, "job_id": job.id, "job_turn": job.turn})
+    return tx.execute(_GIVE_BACK, {**values, "job_id": job.id, "job_turn": job.turn}).rowcount > 0
 
 
 def release_leases_of_the_dead(db: Database, former: str, present: str) -> int:

@@ -22,11 +22,11 @@ from nacre.kernel.errors import Unavailable
 from nacre.kernel.ids import new_hex_id
 from nacre.kernel.tasks import leases, wakeups
 from nacre.kernel.tasks.crew import JOBS_AT_ONCE, Crew
-from nacre.kernel.tasks.execution import Execution, Pace
+from nacre.kernel.tasks.execution import OUTAGES, Execution, Pace, in_words
 from nacre.kernel.tasks.jobs import make_up_for_outage
 from nacre.kernel.tasks.reconciler import Reconciler, enlist, take_turn
 from nacre.kernel.tasks.tables import ClaimedJob, Report
-from nacre.kernel.tasks.workflow import Workflow
+from nacre.kernel.tasks.workflow import Run, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -251,18 +251,36 @@ class Runner:
         return None
 
     def _give_back(self) -> None:
-        """Have the jobs go on that were let go of while the database was away, before their leases end."""
-        while self._unnoted:
+        """Have the jobs go on that were let go of while the database was away, before their leases end.
+
+        Where another has one by now, what was done for it last is looked at.
+        """
+        with self._guard:
+            jobs, self._unnoted = self._unnoted, []
+        try:
+            while jobs:
+                was_held = self.db.run(leases.give_back, jobs[-1])
+                if not (was_held or self._make_up_for_loss(jobs[-1])):
+                    break
+                jobs.pop()
+        finally:
             with self._guard:
-                job = self._unnoted.pop() if self._unnoted else None
-            if job is None:
-                return
-            try:
-                self.db.run(leases.give_back, job)
-            except BaseException:
-                with self._guard:
-                    self._unnoted.append(job)
-                raise
+                self._unnoted += jobs
+
+    def _make_up_for_loss(self, job: ClaimedJob) -> bool:
+        """Put right what a step did while others had its job; tell whether that is over."""
+        workflow = self._workflows.get(job.kind)
+        if workflow is None or workflow.loss is None:
+            return True
+        run = Run(job, workflow, self.db.clock.now(), self._since)
+        try:
+            self.call(workflow.loss, self.make_context(job), run)
+        except OUTAGES as error:
+            log.warning("what %s did too late is still there: %s", job.kind, in_words(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - the sweeps will find it
+            log.error("what %s did too late stays there", job.kind, exc_info=error)
+        return True
 
     def _make_up_for_outages(self) -> None:
         """After an outage nobody waits any more: what would have told of changes may be lost."""
@@ -287,6 +305,8 @@ class Runner:
             contextvars.copy_context().run(self._carry_on, job)
         except leases.LeaseLost:
             log.warning("job %s (%s) has been taken over by another worker", job.id, job.kind)
+            with self._guard:
+                self._unnoted.append(job)
         except Unavailable as error:
             log.warning("job %s (%s) could not be noted: %s", job.id, job.kind, error.detail or error)
             with self._guard:

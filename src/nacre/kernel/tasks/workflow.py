@@ -34,6 +34,10 @@ How it ends says what comes next:
     it raises anything else                a bug: tried again a few times with the traceback in the
                                            log, then undo
 
+A worker that hung, or was cut off, may wake up in the middle of a step that others have done or undone since.
+What it writes into the jobs' own database is refused then.  What it does elsewhere cannot be: so it is told, by
+`on_loss`, and puts right what nobody else would see any more.
+
 Undoing calls the undo of every step that was *begun*, the last one first.  So an undo puts back all,
 half or nothing of what its step does, and may run twice.  An outage in an undo is retried for ever.
 What a step says of its resource at its end ("active", "nobody works on it") belongs into a `Finish`: written
@@ -100,6 +104,7 @@ class Workflow(Generic[I]):
         self.steps: list[Step] = []
         self.failure: FailureFunction | None = None
         self.cancellation: StepFunction | None = None
+        self.loss: StepFunction | None = None
         self._patience_seconds = patience_seconds
 
     def __repr__(self) -> str:
@@ -128,6 +133,15 @@ class Workflow(Generic[I]):
     def on_cancel(self, function: StepFunction) -> StepFunction:
         """Declare what is called once a cancelled job is undone; may run twice."""
         self.cancellation = function
+        return function
+
+    def on_loss(self, function: StepFunction) -> StepFunction:
+        """Declare what a worker calls that has lost the job to another in the middle of a step.
+
+        The job may be anywhere by then, and its end may even be this worker's own; may run twice, or never,
+        where the worker dies.
+        """
+        self.loss = function
         return function
 
     @property

@@ -116,6 +116,16 @@ def owned_port_id(server_id: str, place: object) -> str:
     return str(uuid.uuid5(uuid.UUID(server_id), f"nic {place}"))
 
 
+def ports_of_attempt(server: Server, attempt: int) -> list[str]:
+    """Return the ids of the ports that an attempt to build a server makes for it, whether it did or not."""
+    made = (place for place, wish in enumerate(server.network_wishes) if wish.port_id is None)
+    return [owned_port_id(server.id, _card(place, attempt)) for place in made]
+
+
+def _card(place: int, attempt: int) -> str:
+    return f"{place} of attempt {attempt}"
+
+
 def owner_of(server: Server) -> str:
     """Return what the ports of a server say of their owner."""
     return f"{network.SERVER_OWNER}{server.zone or ''}"
@@ -145,7 +155,7 @@ def connect(ctx: Context, server: Server, host: str, attempt: int) -> list[netwo
                 project_id=server.project_id,
                 device_id=server.id,
                 device_owner=owner_of(server),
-                port_id=owned_port_id(server.id, f"{place} of attempt {attempt}"),
+                port_id=owned_port_id(server.id, _card(place, attempt)),
                 fixed_ips=[{"ip_address": wish.fixed_ip}] if wish.fixed_ip else None,
                 security_groups=groups,
                 host=host,

@@ -16,6 +16,7 @@ from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import nics as rows
 from nacre.services.compute.db import servers
 from nacre.services.compute.errors import ServerSuperseded
+from nacre.services.compute.tasks import late_deeds
 
 EVENT = "compute_attach_interface"
 PORT_SECONDS = 3.0
@@ -83,3 +84,6 @@ def give_up(ctx: Context, run: Run[InterfaceAttach], failure: Failure) -> Finish
             actions.end(tx, ctx, run.input.server_id, EVENT, failure=failure.message, detail=failure.detail)
 
     return Finish(write)
+
+
+ATTACH_INTERFACE.on_loss(late_deeds.put_right)

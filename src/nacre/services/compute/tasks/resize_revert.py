@@ -22,6 +22,7 @@ from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.migrations import Migration
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
+from nacre.services.compute.tasks import late_deeds
 
 EVENT = "compute_revert_resize"
 
@@ -143,3 +144,6 @@ def give_up(ctx: Context, run: Run[ResizeEnd], failure: Failure) -> Finish:
             servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
     return Finish(write)
+
+
+REVERT.on_loss(late_deeds.put_right)

@@ -22,6 +22,7 @@ from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.history_tables import Refusal
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import HostRefused, NoValidHost
+from nacre.services.compute.tasks import late_deeds
 from nacre.services.network import client as network
 from nacre.services.placement import client as placement
 
@@ -197,3 +198,6 @@ def _story(earlier: list[action_rows.Scheduling], failure: Failure) -> tuple[str
             f"the last one with: {last}"
         )
     return message, detail or None
+
+
+BUILD.on_loss(late_deeds.put_right)

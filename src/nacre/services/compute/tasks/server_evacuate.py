@@ -19,7 +19,7 @@ from nacre.services.compute.app.scheduling import choice
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import HostRefused
-from nacre.services.compute.tasks import moving
+from nacre.services.compute.tasks import late_deeds, moving
 from nacre.services.compute.tasks.moving import keep_ports, release, source_of
 
 EVENT = "compute_rebuild_instance"
@@ -130,3 +130,6 @@ def give_up(ctx: Context, run: Run[Evacuation], failure: Failure) -> Finish:
         servers.refuse(tx, server.id, failure.message, failure.detail, 500)
 
     return Finish(write)
+
+
+EVACUATE.on_loss(late_deeds.put_right)

@@ -22,7 +22,7 @@ from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import TaskState
 from nacre.services.compute.errors import HostRefused
-from nacre.services.compute.tasks import moving
+from nacre.services.compute.tasks import late_deeds, moving
 from nacre.services.compute.tasks.moving import keep_ports, release, source_of
 
 EVENT = "compute_live_migration"
@@ -175,3 +175,6 @@ def give_up(ctx: Context, run: Run[LiveMigration], failure: Failure) -> Finish:
             action_rows.add_fault(tx, server.id, 500, failure.message, failure.detail)
 
     return Finish(write)
+
+
+LIVE_MIGRATE.on_loss(late_deeds.put_right)

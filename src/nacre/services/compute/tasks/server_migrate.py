@@ -29,7 +29,7 @@ from nacre.services.compute.db import actions as action_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import HostRefused
-from nacre.services.compute.tasks import moving
+from nacre.services.compute.tasks import late_deeds, moving
 from nacre.services.compute.tasks.moving import keep_ports, release, source_of
 
 EVENT = "compute_finish_resize"
@@ -202,3 +202,6 @@ def give_up(ctx: Context, run: Run[ColdMigration], failure: Failure) -> Finish:
             action_rows.add_fault(tx, server.id, 500, failure.message, failure.detail)
 
     return Finish(write)
+
+
+MIGRATE.on_loss(late_deeds.put_right)

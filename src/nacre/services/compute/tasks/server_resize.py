@@ -25,6 +25,7 @@ from nacre.services.compute.db import migrations as migration_rows
 from nacre.services.compute.db import servers as rows
 from nacre.services.compute.db.tables import PowerState, TaskState, VmState
 from nacre.services.compute.errors import NoRoomInPlace
+from nacre.services.compute.tasks import late_deeds
 
 EVENT = "compute_finish_resize"
 
@@ -137,3 +138,6 @@ def give_up(ctx: Context, run: Run[ServerResize], failure: Failure) -> Finish:
             action_rows.add_fault(tx, server_id, 500, failure.message, failure.detail)
 
     return Finish(write)
+
+
+RESIZE.on_loss(late_deeds.put_right)
