@@ -8,7 +8,7 @@ Workflows, steps and undos are counted from their declarations: one without a sc
 
 import pytest
 
-from simulated.sweep import rehearse, warm_up
+from simulated.sweep import rehearse_all, warm_up
 from simulated.test_kill_everywhere import lacking, steps
 from victims.parts import Parts
 from victims.sweep import Victim, play, points_of
@@ -43,7 +43,7 @@ def cloud(make_cloud, postgresql):
 @pytest.fixture(scope="module")
 def stories(cloud):
     """What happens in each scenario when nobody dies."""
-    stories = rehearse(cloud)
+    stories = rehearse_all(cloud, lacking)
     assert not lacking(stories)
     return stories
 

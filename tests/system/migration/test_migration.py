@@ -58,10 +58,12 @@ def test_it_stays_if_that_is_wanted_after_all(hosts: TwoHosts, server: rpc.Serve
     digests = hosts.two.run_in_guest(server.id, DIGESTS)
     hosts.slow_down(hosts.two, server.id, 2)
     hosts.begin(hosts.two, hosts.one, server, "to-be-aborted")
-    status = hosts.two.agent.watch.log.get(server.id)
-    assert status is not None
-    assert status.move is not None
-    assert status.move.memory_total_bytes + status.move.disk_total_bytes > 16 << 20
+
+    def total_bytes() -> int:
+        status = hosts.two.agent.watch.log.get(server.id)
+        return status.move.memory_total_bytes + status.move.disk_total_bytes if status and status.move else 0
+
+    wait(lambda: total_bytes() > 16 << 20)
     hosts.call(hosts.two, rpc.ABORT_SENDING, rpc.MoveRequest(server_id=server.id))
     fault = hosts.control.outcome("to-be-aborted").fault
     assert fault is not None

@@ -1,10 +1,13 @@
 """Just enough of a DHCPv6 client (RFC 8415) to ask a server what it would give."""
 
+import errno
 import ipaddress
 import socket
 import struct
+import time
 
 SOLICIT, ADVERTISE, INFORMATION_REQUEST, REPLY = 1, 2, 11, 7
+LINK_SECONDS = 10.0
 CLIENT_ID, IA_NA, ADDRESS, REQUESTED, DNS_SERVERS = 1, 3, 5, 6, 23
 
 
@@ -18,7 +21,7 @@ def ask(mac: str, kind: int = SOLICIT) -> dict[str, list[str]]:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
         client.settimeout(3)
         client.bind(("::", 546))
-        client.sendto(message, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
+        _send(client, message)
         try:
             answer = client.recv(4096)
         except TimeoutError:
@@ -26,6 +29,20 @@ def ask(mac: str, kind: int = SOLICIT) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"addresses": [], "dns": []}
     _read(answer[4:], found)
     return found
+
+
+def _send(client: socket.socket, message: bytes) -> None:
+    """Send as soon as the interface has its address of the link, which takes a moment after it is up."""
+    deadline = time.monotonic() + LINK_SECONDS
+    while True:
+        try:
+            client.sendto(message, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
+        except OSError as error:
+            if error.errno not in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _option(code: int, data: bytes) -> bytes:
