@@ -121,9 +121,8 @@ def change_legs(person: Person) -> None:
     legs: list[Thing] = router.facts.setdefault("legs", [])
     if legs:
         old = legs[0]
-        in_doubt = old.facts.pop(
-            "parting", False
-        )  # an earlier request may have been done, and its answer lost
+        # An earlier request may have been done, and its answer lost.
+        in_doubt = old.facts.pop("parting", False)
         answer = person.ask(
             "PUT", "network", f"{router.path}/remove_router_interface", {"subnet_id": old.facts["subnet"].id},
             expect=(200, 404) if in_doubt else (200,), about=(router, old),

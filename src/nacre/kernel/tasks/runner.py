@@ -257,15 +257,14 @@ class Runner:
         """
         with self._guard:
             jobs, self._unnoted = self._unnoted, []
+        left = list(jobs)
         try:
-            while jobs:
-                was_held = self.db.run(leases.give_back, jobs[-1])
-                if not (was_held or self._make_up_for_loss(jobs[-1])):
-                    break
-                jobs.pop()
+            for job in jobs:
+                if self.db.run(leases.give_back, job) or self._make_up_for_loss(job):
+                    left.remove(job)
         finally:
             with self._guard:
-                self._unnoted += jobs
+                self._unnoted += left
 
     def _make_up_for_loss(self, job: ClaimedJob) -> bool:
         """Put right what a step did while others had its job; tell whether that is over."""

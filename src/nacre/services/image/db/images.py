@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
 
 from nacre.kernel.db import Page, Transaction, among, conditions
 from nacre.kernel.db import page as kernel_page
@@ -345,10 +345,8 @@ def named(tx: Transaction, names: Sequence[str]) -> set[str]:
 def doubt_silent_uploads(tx: Transaction, seen_before: datetime) -> int:
     """Doubt uploads that have shown no sign of life since a moment; return how many that are new."""
     silent = and_(_ARRIVING, images.c.upload_seen_at < seen_before)
-    known = and_(
-        images.c.upload_doubted_at.is_not(None), images.c.upload_doubted_at > images.c.upload_seen_at
-    )
-    return tx.update(images, and_(silent, not_(known)), {"upload_doubted_at": tx.now()})
+    new = or_(images.c.upload_doubted_at.is_(None), images.c.upload_doubted_at <= images.c.upload_seen_at)
+    return tx.update(images, and_(silent, new), {"upload_doubted_at": tx.now()})
 
 
 def dead_uploads(tx: Transaction, doubted_before: datetime, limit: int) -> list[Image]:
