@@ -330,6 +330,19 @@ def test_a_still_transaction_whose_connection_ends(db):
         db.run_still(end_twice, ask=False)
     assert db.read_still(end_twice, ask=True)
 
+    def end_once_committed(tx: Transaction) -> str:
+        present, commit = tx.scalar(text(who)), tx.connection.commit
+
+        def commit_and_end() -> None:
+            commit()
+            in_another_thread(lambda: db.run(lambda other: other.execute(text(kill.format(present)))))
+
+        tx.connection.commit = commit_and_end  # type: ignore[method-assign]
+        return "committed"
+
+    assert db.run_still(end_once_committed) == "committed"
+    assert db.read_still(end_twice, ask=True)
+
 
 def test_a_deadlock_is_run_again(db):
     """Two transactions that take two rows in opposite orders both get through."""

@@ -126,24 +126,21 @@ class Database:
                 return result
 
     def _begin(self, writes: bool, still: bool) -> Transaction:
-        connection = None
         try:
             connection = self.engine.connect()
-            if still and not self._is_sqlite:  # where every transaction is so
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         except (DBAPIError, PoolTimeout) as error:
-            if connection is not None:
-                connection.close()
             if self._is_sqlite and diagnose(error) is Trouble.CONTENTION:
                 raise  # turning a new file to its write-ahead log takes turns, and does not wait for them
             self.outages += 1
             raise Unavailable("The database is not available.", detail=str(error)) from error
-        if self._is_sqlite:
-            try:
+        try:
+            if self._is_sqlite:  # where every transaction is still
                 _driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-            except BaseException:
-                connection.close()
-                raise
+            elif still:  # tried again where a connection of the pool has ended meanwhile
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        except BaseException:
+            connection.close()
+            raise
         return Transaction(self, connection, writes=writes)
 
     def _call(self, tx: Transaction, f: Callable[..., R], args: Any, kwargs: Any) -> R:
